@@ -1,0 +1,179 @@
+// TCP sockets and the one unix datagram. See CLinux.h for the conventions.
+#define _GNU_SOURCE 1
+#include "CLinux.h"
+#include "retry.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int set_int(int socket, int level, int option, int value) {
+    return RETRY(setsockopt(socket, level, option, &value, sizeof value));
+}
+
+// The first address `name` stands for; passive ones are to listen on.
+static int resolve(const char *name, uint16_t port, int passive, struct sockaddr_storage *address, socklen_t *length) {
+    char service[8];
+    snprintf(service, sizeof service, "%u", port);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    if (passive) hints.ai_flags |= AI_PASSIVE;
+    if (strcmp(name, "*") == 0) {
+        hints.ai_family = AF_INET;
+        name = NULL;
+    } else if (strcmp(name, "::*") == 0) {
+        hints.ai_family = AF_INET6;
+        name = NULL;
+    }
+    struct addrinfo *found = NULL;
+    int error = getaddrinfo(name, service, &hints, &found);
+    if (error == EAI_SYSTEM) return -errno;
+    if (error != 0) return A2_RESOLVE_FAILED + error;
+    memcpy(address, found->ai_addr, found->ai_addrlen);
+    *length = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}
+
+const char *a2_resolve_error_text(int result) { return gai_strerror(result - A2_RESOLVE_FAILED); }
+
+static int prepare_listener(int listener, const struct sockaddr_storage *address, socklen_t length, int backlog,
+                            int share_port) {
+    int result = set_int(listener, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (result == 0 && share_port) result = set_int(listener, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (result == 0 && address->ss_family == AF_INET6) result = set_int(listener, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (result == 0) result = RETRY(bind(listener, (const struct sockaddr *)address, length));
+    if (result == 0) result = RETRY(listen(listener, backlog));
+    return result;
+}
+
+int a2_listen(const char *name, uint16_t port, int backlog, int share_port) {
+    struct sockaddr_storage address;
+    socklen_t length;
+    int result = resolve(name, port, 1, &address, &length);
+    if (result < 0) return result;
+    int listener = RETRY(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (listener < 0) return listener;
+    result = prepare_listener(listener, &address, length, backlog, share_port);
+    if (result == 0) return listener;
+    close(listener);
+    return result;
+}
+
+int a2_accept(int listener) { return RETRY(accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)); }
+
+static int finish_connecting(int socket, int timeout_milliseconds) {
+    struct pollfd waiting = {.fd = socket, .events = POLLOUT};
+    int ready = RETRY(poll(&waiting, 1, timeout_milliseconds));
+    if (ready < 0) return ready;
+    return ready == 0 ? -ETIMEDOUT : a2_socket_error(socket);
+}
+
+int a2_connect(const char *name, uint16_t port, int timeout_milliseconds) {
+    struct sockaddr_storage address;
+    socklen_t length;
+    int result = resolve(name, port, 0, &address, &length);
+    if (result < 0) return result;
+    int descriptor = RETRY(socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (descriptor < 0) return descriptor;
+    result = connect(descriptor, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
+    if (result == -EINPROGRESS || result == -EINTR) result = finish_connecting(descriptor, timeout_milliseconds);
+    if (result == 0) return descriptor;
+    close(descriptor);
+    return result;
+}
+
+ssize_t a2_receive(int socket, void *bytes, size_t count) { return RETRY(recv(socket, bytes, count, MSG_DONTWAIT)); }
+
+ssize_t a2_send(int socket, const void *bytes, size_t count) {
+    return RETRY(send(socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+ssize_t a2_send_vector(int socket, const struct iovec *parts, int count) {
+    struct msghdr message = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    return RETRY(sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+int a2_shutdown(int socket) { return RETRY(shutdown(socket, SHUT_RDWR)); }
+
+int a2_set_no_delay(int socket, int on) { return set_int(socket, IPPROTO_TCP, TCP_NODELAY, on); }
+
+// As Redis spaces its probes: the first after the idle time, then three at a third of it.
+int a2_set_keep_alive(int socket, int idle_seconds) {
+    int result = set_int(socket, SOL_SOCKET, SO_KEEPALIVE, idle_seconds > 0);
+    if (result < 0 || idle_seconds <= 0) return result;
+    int interval = idle_seconds / 3 > 0 ? idle_seconds / 3 : 1;
+    result = set_int(socket, IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
+    if (result == 0) result = set_int(socket, IPPROTO_TCP, TCP_KEEPINTVL, interval);
+    if (result == 0) result = set_int(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
+    return result;
+}
+
+int a2_set_send_buffer(int socket, int bytes) { return set_int(socket, SOL_SOCKET, SO_SNDBUF, bytes); }
+
+int a2_socket_error(int socket) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) < 0) return -errno;
+    return -error;
+}
+
+static int print_address(const struct sockaddr_storage *address, char *text, size_t capacity) {
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+        inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
+        return snprintf(text, capacity, "[%s]:%u", host, ntohs(six->sin6_port));
+    }
+    const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+    if (address->ss_family == AF_INET) inet_ntop(AF_INET, &four->sin_addr, host, sizeof host);
+    return snprintf(text, capacity, "%s:%u", host, address->ss_family == AF_INET ? ntohs(four->sin_port) : 0);
+}
+
+int a2_local_address(int socket, char *text, size_t capacity) {
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (getsockname(socket, (struct sockaddr *)&address, &length) < 0) return -errno;
+    return print_address(&address, text, capacity);
+}
+
+int a2_peer_address(int socket, char *text, size_t capacity) {
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (getpeername(socket, (struct sockaddr *)&address, &length) < 0) return -errno;
+    return print_address(&address, text, capacity);
+}
+
+int a2_peer_is_loopback(int socket) {
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (getpeername(socket, (struct sockaddr *)&address, &length) < 0) return 0;
+    if (address.ss_family == AF_INET) {
+        return ntohl(((const struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24 == 127;
+    }
+    if (address.ss_family != AF_INET6) return address.ss_family == AF_UNIX;
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)&address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+}
+
+int a2_notify(const char *path, const void *text, size_t count) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length < 2 || length > sizeof address.sun_path) return -EINVAL;
+    memcpy(address.sun_path, path, length);
+    if (path[0] == '@') address.sun_path[0] = 0;
+    else if (length == sizeof address.sun_path) return -EINVAL;
+    int descriptor = RETRY(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (descriptor < 0) return descriptor;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] == '@' ? 0 : 1));
+    int sent = (int)RETRY(sendto(descriptor, text, count, MSG_NOSIGNAL, (struct sockaddr *)&address, size));
+    close(descriptor);
+    return sent < 0 ? sent : 0;
+}
