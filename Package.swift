@@ -43,7 +43,7 @@ let package = Package(
         module("Replication", ["Base"]),
         module("Wire", ["Base", "CRDT", "Replication"]),
         module("Engine", ["Base", "CRDT"]),
-        module("Commands", ["Base", "CRDT", "Engine", "RESP"]),
+        module("Commands", ["Base", "CRDT", "Replication", "Engine", "RESP"]),
         module("Core", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Wire"]),
         module("OS", ["Base", "CLinux"]),
         module("Server", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "OS", "CLinux"]),

@@ -1,1 +1,2 @@
-print("a2")
+import Server
+try Runtime.run(port: 7777)

@@ -1,0 +1,83 @@
+/// What is checked before a command runs, in Redis' order: does it exist, has it the right arguments, may
+/// this client call it, is there memory, is it to be queued.
+import Base
+import Commands
+import Engine
+import RESP
+import Synchronization
+
+extension Executor {
+    /// A command that is not known to be plain. Returns what remains to be done.
+    public mutating func dispatch(
+        _ found: Command.Reference?, _ arguments: Arguments, reply: UnsafeMutablePointer<ReplyWriter>,
+        session: UnsafeMutablePointer<Session>
+    ) -> Effect {
+        guard let found else {
+            return reject(.unknownCommand(arguments), nil, reply, session)
+        }
+        let command = CommandTable.shared.resolve(found, arguments)
+        let row = command.pointee
+        if !row.subcommands.isEmpty, arguments.count > 1 {
+            return reject(.unknownSubcommand(row, arguments), command, reply, session)
+        }
+        guard row.accepts(argumentCount: arguments.count) else {
+            return reject(.wrongArity(row.fullName), command, reply, session)
+        }
+        guard session.pointee.isAuthenticated || row.flags.contains(.noAuth) else {
+            return reject(.authenticationRequired, command, reply, session)
+        }
+        if row.flags.contains(.denyOutOfMemory), isOutOfMemory() {
+            return reject(.outOfMemory, command, reply, session)
+        }
+        if let transaction = session.pointee.transaction, !row.flags.contains(.notQueued) {
+            if row.flags.contains(.noMulti) {
+                return reject(.notInTransaction, command, reply, session)
+            }
+            transaction.append(command, arguments)
+            reply.pointee.queued()
+            return .none
+        }
+        context.pointee.leavesAccessAlone = session.pointee.isNoTouch && !row.name.isTouch
+        defer { context.pointee.leavesAccessAlone = false }
+        return run(command, arguments, reply: reply, session: session)
+    }
+
+    /// Runs an admitted command, and what its handler leaves to be done as far as Core can do it.
+    mutating func run(
+        _ command: Command.Reference, _ arguments: Arguments, reply: UnsafeMutablePointer<ReplyWriter>,
+        session: UnsafeMutablePointer<Session>
+    ) -> Effect {
+        let effect = runKeyed(command, arguments, reply: reply, session: session)
+        switch effect {
+        case .exec: return runTransaction(command, arguments, reply: reply, session: session)
+        case .watch: return watch(arguments, reply: reply, session: session)
+        case .unwatch:
+            unwatch(session)
+            return .none
+        default: return effect
+        }
+    }
+
+    private mutating func reject(
+        _ error: CommandError, _ command: Command.Reference?, _ reply: UnsafeMutablePointer<ReplyWriter>,
+        _ session: UnsafeMutablePointer<Session>
+    ) -> Effect {
+        session.pointee.transaction?.isBroken = true
+        if let command { statistics.countRejected(command.pointee.index) }
+        refuse(error, reply)
+        return .none
+    }
+
+    /// Whether a plain command with one key may take the short path now.
+    @inline(__always)
+    public func admitsPlainly(_ command: Command.Reference, _ session: UnsafeMutablePointer<Session>) -> Bool {
+        !session.pointee.needsCare
+            && (node.memoryLimitBytes.load(ordering: .relaxed) == 0
+                || !command.pointee.flags.contains(.denyOutOfMemory))
+    }
+}
+
+extension StaticString {
+    /// TOUCH is the one command that touches even for a client that asked for NO-TOUCH.
+    fileprivate var isTouch: Bool { ByteView(self).equalsIgnoringCase("touch") }
+}

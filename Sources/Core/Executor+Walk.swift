@@ -1,0 +1,42 @@
+/// Commands that look at every partition, in slices: between two slices whoever else waits gets its turn.
+import Base
+import Commands
+import Engine
+import RESP
+
+extension Executor {
+    /// About a hundred microseconds of buckets.
+    public static var walkBucketsMax: Int { 256 }
+
+    /// Visits the walk's next partition once. Returns whether the walk is done.
+    public mutating func stepWalk(_ walk: Walk, bucketsMax: Int) -> Bool {
+        guard let index = walk.partition else { return true }
+        lending.acquire(index)
+        var visit = PartitionVisit(partition: partitions[index], context: context, bucketsMax: bucketsMax)
+        walk.visit(&visit)
+        commitOne(index)
+        lending.release(index)
+        return walk.partition == nil
+    }
+
+    /// Writes the reply of a walk that is done.
+    public mutating func finishWalk(
+        _ walk: Walk, _ command: Command.Reference, _ arguments: Arguments,
+        reply: UnsafeMutablePointer<ReplyWriter>, session: UnsafeMutablePointer<Session>
+    ) {
+        var call = Invocation(
+            arguments: arguments, command: command, reply: reply, session: session, context: context,
+            partitions: partitions, node: node)
+        walk.finish(&call)
+    }
+
+    /// One slice of the upkeep of a partition: expired keys are freed, tables go on moving. Returns whether
+    /// there is more to do at once.
+    public mutating func maintain(_ index: Int, bucketsMax: Int) -> Bool {
+        lending.acquire(index)
+        let sweeps = partitions[index].pointee.sweepExpired(bucketsMax: bucketsMax, &context.pointee)
+        let moves = partitions[index].pointee.moveTables(bucketsMax: bucketsMax)
+        lending.release(index)
+        return sweeps || moves
+    }
+}

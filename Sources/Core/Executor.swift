@@ -1,0 +1,134 @@
+/// Runs commands against the partitions of a node and turns what they wrote into frames.
+///
+/// One per loop. A command runs where it arrives: the partitions of its keys are acquired in ascending order,
+/// the handler runs, each partition it wrote gets its frame, the partitions are released. What is checked
+/// before that stands in `Executor+Admission`, MULTI in `Executor+Transaction`, walks in `Executor+Walk`.
+import Base
+import CRDT
+import Commands
+import Engine
+import RESP
+import Replication
+import Synchronization
+import Wire
+
+public struct Executor<Lending: PartitionLending>: ~Copyable {
+    public let node: Node
+    public let lending: Lending
+    let partitions: PartitionArray
+    public let context: UnsafeMutablePointer<ExecutionContext>
+    public let statistics: LoopStatistics
+    private var frames: FrameWriter
+
+    public init(node: Node, lending: Lending, statistics: LoopStatistics, random: SeededRandom) {
+        self.node = node
+        self.lending = lending
+        self.statistics = statistics
+        partitions = node.partitions
+        context = .allocate(capacity: 1)
+        context.initialize(to: ExecutionContext(random: random))
+        frames = FrameWriter(window: node.window)
+    }
+
+    deinit {
+        context.deinitialize(count: 1)
+        context.deallocate()
+    }
+
+    /// A command with one key, whose partition and hash are known: the path of GET, SET and INCR.
+    @inline(__always)
+    public mutating func runSingleKey(
+        _ command: Command.Reference, _ arguments: Arguments, partition: Int, hash: UInt64,
+        reply: UnsafeMutablePointer<ReplyWriter>, session: UnsafeMutablePointer<Session>
+    ) -> Effect {
+        var call = Invocation(
+            arguments: arguments, command: command, reply: reply, session: session, context: context,
+            partitions: partitions, node: node, firstKeyHash: hash, firstKeyPartition: partition)
+        lending.acquire(partition)
+        invoke(&call)
+        frames.commit(partitions[partition], context, isGrouped: false)
+        lending.release(partition)
+        return call.effect
+    }
+
+    /// Any other command: no key, several keys, or one not yet looked at.
+    mutating func runKeyed(
+        _ command: Command.Reference, _ arguments: Arguments, reply: UnsafeMutablePointer<ReplyWriter>,
+        session: UnsafeMutablePointer<Session>
+    ) -> Effect {
+        var call = Invocation(
+            arguments: arguments, command: command, reply: reply, session: session, context: context,
+            partitions: partitions, node: node)
+        let row = command.pointee
+        guard row.firstKey > 0 else {
+            invoke(&call)
+            return call.effect
+        }
+        let named = partitions(of: row, arguments)
+        named.forEach { lending.acquire($0) }
+        context.pointee.accumulates = !row.hasSingleKey && row.flags.contains(.write)
+        invoke(&call)
+        commit(named)
+        named.forEach { lending.release($0) }
+        return call.effect
+    }
+
+    /// The partitions of the keys a call names.
+    func partitions(of row: Command, _ arguments: Arguments) -> PartitionSet {
+        var named = PartitionSet()
+        guard row.firstKey > 0 else { return named }
+        for index in stride(from: row.firstKey, to: row.keyEnd(arguments.count), by: row.keyStep) {
+            named.insert(Slots.partition(of: arguments[index]))
+        }
+        return named
+    }
+
+    /// Writes the frames of all partitions of a set that were written, and ends the accumulation.
+    mutating func commit(_ written: PartitionSet) {
+        var count = 0
+        written.forEach { if !partitions[$0].pointee.draftStamp.isZero { count += 1 } }
+        if count > 0 { written.forEach { frames.commit(partitions[$0], context, isGrouped: count > 1) } }
+        context.pointee.accumulates = false
+    }
+
+    mutating func commitOne(_ index: Int) {
+        frames.commit(partitions[index], context, isGrouped: false)
+    }
+
+    /// Runs the handler, counts it, and turns what it throws into the error reply.
+    @inline(__always)
+    func invoke(_ call: inout Invocation) {
+        let start = lending.ticks()
+        do {
+            try call.command.pointee.handler(&call)
+        } catch {
+            fail(&call, error)
+        }
+        let elapsed = lending.ticks() &- start
+        statistics.count(call.command.pointee.index, ticks: elapsed)
+        if elapsed > node.slowTicks.load(ordering: .relaxed) { noteSlow(&call, elapsed) }
+    }
+
+    @inline(never)
+    private func fail(_ call: inout Invocation, _ error: CommandError) {
+        statistics.countFailure(call.command.pointee.index)
+        refuse(error, call.replyPointer)
+    }
+
+    /// The error reply, counted by its code.
+    func refuse(_ error: CommandError, _ reply: UnsafeMutablePointer<ReplyWriter>) {
+        switch error {
+        case .fixed(let text):
+            reply.pointee.error(text)
+            statistics.countError(ByteView(text))
+        case .built(let text):
+            reply.pointee.error(text)
+            Array(text.utf8).withView { statistics.countError($0) }
+        }
+    }
+
+    @inline(never)
+    private func noteSlow(_ call: inout Invocation, _ ticks: UInt64) {
+        node.noteSlow(call, ticks: ticks)
+    }
+}

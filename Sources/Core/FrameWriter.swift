@@ -1,0 +1,44 @@
+/// Encodes a partition's draft once, as a frame, into the node's log buffer.
+import Base
+import Commands
+import Engine
+import Replication
+import Wire
+
+struct FrameWriter: ~Copyable {
+    private let window: Window
+    private var header = ByteBuffer(capacity: 256)
+
+    init(window: Window) { self.window = window }
+
+    @inline(__always)
+    mutating func commit(
+        _ partition: UnsafeMutablePointer<Partition>, _ context: UnsafeMutablePointer<ExecutionContext>,
+        isGrouped: Bool
+    ) {
+        if partition.pointee.draftStamp.isZero { return }
+        if context.pointee.accumulates { partition.pointee.writeAccumulated(&context.pointee) }
+        write(partition, context, isGrouped)
+    }
+
+    @inline(__always)
+    private mutating func write(
+        _ partition: UnsafeMutablePointer<Partition>, _ context: UnsafeMutablePointer<ExecutionContext>,
+        _ isGrouped: Bool
+    ) {
+        // What does not fit the window stays out of it: peers see the gap in the chain and repair the keys.
+        let isElided = context.pointee.hasElidedRecord || context.pointee.records.count > window.frameBytesMax - 4096
+        if isElided { context.pointee.records.removeAll() }
+        FrameCodec.encodeHeader(
+            partition: partition.pointee.index, stamp: partition.pointee.draftStamp,
+            prev: partition.pointee.latestOwnStamp, cut: partition.pointee.announcedCut, dependencies: [],
+            hasAllDependencies: false, isElided: isElided, isGrouped: isGrouped,
+            records: context.pointee.records.view, into: &header)
+        window.append(header.view, context.pointee.records.view)
+        context.pointee.framesWritten &+= 1
+        context.pointee.frameBytes &+= UInt64(header.count + context.pointee.records.count)
+        context.pointee.records.removeAll()
+        context.pointee.hasElidedRecord = false
+        partition.pointee.closeDraft()
+    }
+}

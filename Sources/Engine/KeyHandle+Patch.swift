@@ -1,0 +1,167 @@
+/// Changing a part of a string: APPEND, SETRANGE, SETBIT, BITFIELD.
+///
+/// On a plain string each is a patch, so that two regions changing disjoint parts keep both changes. On a
+/// value that is a number with live increments the sum becomes a new value first.
+import Base
+import CIntrinsics
+import CRDT
+
+extension KeyHandle {
+    /// APPEND. Returns the new length; the caller has checked the limit.
+    public func append(_ suffix: ByteView) -> Int {
+        guard let position = liveEntry() else {
+            set(.bytes(suffix))
+            markRaw()
+            return suffix.count
+        }
+        let length = lengthOfValue(position.entry)
+        if suffix.isEmpty { return length }
+        guard shortWay(position) else { return generalPatch(.append(suffix.array), position) }
+        noteWrite()
+        recordPatch(.append, offset: length, suffix)
+        let value = extend(position, to: length + suffix.count)
+        a2_memory_copy(value + length, suffix.start, suffix.count)
+        return length + suffix.count
+    }
+
+    /// SETRANGE: overwrites from `offset`, zeroes in between. Returns the new length.
+    public func overwrite(at offset: Int, _ bytes: ByteView) -> Int {
+        guard let position = liveEntry() else {
+            let block = zeroed(offset + bytes.count)
+            a2_memory_copy(block.bytes + offset, bytes.start, bytes.count)
+            return storePadded(block)
+        }
+        guard shortWay(position) else {
+            return generalPatch(.overwrite(offset: offset, bytes: bytes.array), position)
+        }
+        noteWrite()
+        recordPatch(.overwrite, offset: offset, bytes)
+        let length = max(lengthOfValue(position.entry), offset + bytes.count)
+        let value = extend(position, to: length)
+        a2_memory_copy(value + offset, bytes.start, bytes.count)
+        return length
+    }
+
+    /// SETBIT. The caller has read the old bit.
+    public func setBit(at offset: Int, to bit: Bool) {
+        let byteOffset = offset >> 3
+        let mask = UInt8(0x80) >> UInt8(offset & 7)
+        guard let position = liveEntry() else {
+            let block = zeroed(byteOffset + 1)
+            if bit { block.bytes[byteOffset] |= mask }
+            _ = storePadded(block)
+            return
+        }
+        guard shortWay(position) else {
+            _ = generalPatch(.setBit(offset: offset, to: bit), position)
+            return
+        }
+        noteWrite()
+        RecordCodec.appendSetBit(
+            to: &context.pointee.records, database: database, key: name, offset: offset, bit: bit)
+        let value = extend(position, to: max(lengthOfValue(position.entry), byteOffset + 1))
+        value[byteOffset] = bit ? value[byteOffset] | mask : value[byteOffset] & ~mask
+    }
+
+    private enum PatchKind { case append, overwrite }
+
+    private func recordPatch(_ kind: PatchKind, offset: Int, _ bytes: ByteView) {
+        guard bytes.count <= Limits.windowFrameBytesMax else {
+            context.pointee.hasElidedRecord = true
+            return
+        }
+        switch kind {
+        case .append:
+            RecordCodec.appendAppend(
+                to: &context.pointee.records, database: database, key: name, suffix: bytes)
+        case .overwrite:
+            RecordCodec.appendOverwrite(
+                to: &context.pointee.records, database: database, key: name, offset: offset, bytes: bytes)
+        }
+    }
+
+    private func zeroed(_ count: Int) -> SharedBlock {
+        let block = SharedBlock.allocate(capacity: count)
+        a2_memory_zero(block.bytes, count)
+        block.count = count
+        return block
+    }
+
+    /// Stores a fresh value that was padded with zeroes, inline when it is small.
+    private func storePadded(_ block: SharedBlock) -> Int {
+        let count = block.count
+        if count >= Limits.sharedValueBytesMin {
+            set(.block(block))
+        } else {
+            set(.bytes(block.view))
+            block.release()
+        }
+        markRaw()
+        return count
+    }
+
+    private func markRaw() {
+        liveEntry()?.entry.isRaw = true
+    }
+
+    func lengthOfValue(_ entry: Entry) -> Int {
+        switch entry.kind {
+        case .bytes: entry.inlineBytes.count
+        case .integer: decimalLength(entry.integer)
+        case .shared: entry.block.count
+        case .general: entry.general.takeUnretainedValue().lengthOfString(&context.pointee)
+        }
+    }
+
+    /// Gives the value room for `length` bytes, new ones zeroed, in its own memory and under a new stamp.
+    /// Returns where its bytes are.
+    private func extend(_ position: SlotPosition, to length: Int) -> UnsafeMutablePointer<UInt8> {
+        let entry = position.entry
+        let stamp = partition.pointee.stampForWrite(&context.pointee)
+        if entry.kind == .shared { return extendBlock(entry, to: length, stamp) }
+        var digits = ByteBuffer(capacity: 24)
+        if entry.kind == .integer { digits.append(decimal: entry.integer) }
+        let deadline = entry.hasDeadline ? entry.deadlineMilliseconds : nil
+        let present = entry.kind == .integer ? digits.count : entry.inlineBytes.count
+        if length >= Limits.sharedValueBytesMin {
+            let block = SharedBlock.allocate(capacity: length + length / 2)
+            let source = entry.kind == .integer ? digits.view : entry.inlineBytes
+            a2_memory_copy(block.bytes, source.start, present)
+            a2_memory_zero(block.bytes + present, length - present)
+            block.count = length
+            let grown = shape(position, kind: .shared, valueLength: 8, deadline: deadline, stamp: stamp)
+            grown.block = block
+            partition.pointee.ownedBytes += block.footprintBytes
+            grown.isRaw = true
+            return block.bytes
+        }
+        // The old bytes survive in scratch while the entry changes under them.
+        if entry.kind == .bytes { digits.append(entry.inlineBytes) }
+        let grown = shape(position, kind: .bytes, valueLength: length, deadline: deadline, stamp: stamp)
+        let value = grown.valueAddress.assumingMemoryBound(to: UInt8.self)
+        a2_memory_copy(value, digits.view.start, present)
+        a2_memory_zero(value + present, length - present)
+        grown.isRaw = true
+        return value
+    }
+
+    /// In place while nobody is sending the block and it has room; into a larger copy otherwise.
+    private func extendBlock(_ entry: Entry, to length: Int, _ stamp: Stamp) -> UnsafeMutablePointer<UInt8> {
+        entry.stamp = stamp
+        noteAccess(entry)
+        entry.isRaw = true
+        var block = entry.block
+        if !block.isUnique || block.capacity < length {
+            let larger = SharedBlock.copying(block.view, capacity: length > block.capacity ? length + length / 4 : length)
+            partition.pointee.ownedBytes += larger.footprintBytes - block.footprintBytes
+            block.release()
+            entry.block = larger
+            block = larger
+        }
+        if block.count < length {
+            a2_memory_zero(block.bytes + block.count, length - block.count)
+            block.count = length
+        }
+        return block.bytes
+    }
+}

@@ -1,0 +1,226 @@
+/// One of the 256 partitions of a node: the keys of 64 consecutive slots, their clock and their context.
+///
+/// The unit of locking. Whoever calls a method has been lent the partition; nothing here knows of threads.
+/// A write stamps itself with the partition's clock, applies, and leaves its record in the execution
+/// context; when the command is done, Core turns the records into a frame and closes the draft.
+import Base
+import CRDT
+
+public struct Partition: ~Copyable {
+    public let index: Int
+    /// The author of what is written here.
+    public let replica: Replica
+    let hashSeed: UInt64
+    let pages: PageSource
+
+    /// One per logical database.
+    let tables: UnsafeMutablePointer<Table>
+    public let databaseCount: Int
+    var arena: Arena
+
+    var clock = HybridClock()
+    /// The stamp of the frame being drafted, zero while nothing has been written.
+    public internal(set) var draftStamp = Stamp.zero
+    /// For each replica the highest stamp applied here.
+    public internal(set) var versions = Versions()
+    /// The stamp of this replica's latest frame here.
+    public internal(set) var latestOwnStamp = Stamp.zero
+
+    /// Bytes of shared blocks and other memory that entries own outside the arena.
+    var ownedBytes = 0
+    /// Entries that hold something the arena cannot free by itself.
+    var owningEntries = 0
+    /// What `footprintBytes` was when it was last added to the node's total.
+    public var reportedBytes = 0
+
+    /// Keys that a client watches, and whether they were written since.
+    var watches = WatchList()
+
+    /// No key here expires before this; the sweep need not look.
+    public internal(set) var earliestDeadlineMilliseconds = Int64.max
+    /// Where the expiry sweep stands.
+    var sweep = ExpirySweep()
+
+    public init(
+        index: Int, replica: Replica, databases: Int = Limits.databasesMax, hashSeed: UInt64,
+        pages: PageSource = .heap
+    ) {
+        self.index = index
+        self.replica = replica
+        self.hashSeed = hashSeed
+        self.pages = pages
+        databaseCount = databases
+        arena = Arena(pages: pages)
+        tables = .allocate(capacity: databases)
+        for database in 0..<databases { (tables + database).initialize(to: Table(hashSeed: hashSeed)) }
+    }
+
+    deinit {
+        // Entries that own memory are freed one by one; the arena takes the rest with it.
+        for database in 0..<databaseCount {
+            if owningEntries > 0 {
+                var position: UInt64? = 0
+                while let at = position {
+                    position = tables[database].visit(at) { Self.releaseOwned($0.entry) }
+                }
+            }
+            tables[database].releaseArrays(pages)
+        }
+        tables.deinitialize(count: databaseCount)
+        tables.deallocate()
+    }
+
+    @inline(__always)
+    public func hash(of key: ByteView) -> UInt64 { keyHash(key, seed: hashSeed) }
+
+    @inline(__always)
+    public func prefetchBucket(database: Int, hash: UInt64) { tables[database].prefetchBucket(hash) }
+
+    @inline(__always)
+    public func prefetchEntry(database: Int, hash: UInt64) { tables[database].prefetchEntry(hash) }
+
+    public func count(database: Int) -> Int { tables[database].count }
+    public func volatileCount(database: Int) -> Int { tables[database].volatileCount }
+
+    public var keyCount: Int {
+        var sum = 0
+        for database in 0..<databaseCount { sum += tables[database].count }
+        return sum
+    }
+
+    /// Memory in use by keys, values and tables.
+    public var footprintBytes: Int {
+        var tableBytes = 0
+        for database in 0..<databaseCount { tableBytes += tables[database].bucketBytes }
+        return arena.liveBytes + tableBytes + ownedBytes
+    }
+
+    /// Memory taken from the page source for entries, used or not.
+    public var spanBytes: Int { arena.spanBytes }
+
+    // MARK: Drafting a frame
+
+    /// The stamp of the frame being drafted; the first write of a frame makes it.
+    @inline(__always)
+    mutating func stampForWrite(_ context: inout ExecutionContext) -> Stamp {
+        if draftStamp.isZero {
+            draftStamp = clock.next(unixMilliseconds: context.nowMilliseconds, replica: replica)
+        }
+        return draftStamp
+    }
+
+    /// Closes the draft: its frame is on its way.
+    @inline(__always)
+    public mutating func closeDraft() {
+        versions.advance(to: draftStamp)
+        latestOwnStamp = draftStamp
+        draftStamp = .zero
+    }
+
+    /// Whether this node is the only member: then everything it has written is stable.
+    public internal(set) var isSole = true
+
+    /// What every member is known to have applied. A node without peers is its only member.
+    public var announcedCut: Stamp { latestOwnStamp }
+
+    /// What every member has announced as its cut: history at or before it may be forgotten.
+    public var settleCut: Stamp { latestOwnStamp }
+
+    // MARK: Entries
+
+    /// Gives up what an entry owns outside the arena.
+    static func releaseOwned(_ entry: Entry) {
+        switch entry.kind {
+        case .shared: entry.block.release()
+        case .general: entry.general.release()
+        case .bytes, .integer: break
+        }
+    }
+
+    @inline(__always)
+    static func ownsMemory(_ entry: Entry) -> Bool {
+        entry.kind == .shared || entry.kind == .general || entry.allocatedBytes > Arena.blockBytesMax
+    }
+
+    @inline(__always)
+    mutating func allocate(
+        kind: Entry.Kind, key: ByteView, valueLength: Int, deadline: Int64?, stamp: Stamp, access: UInt32
+    ) -> Entry {
+        let bytes = Entry.bytesNeeded(key: key.count, value: valueLength, deadline: deadline != nil)
+        let entry = Entry(address: arena.allocate(bytes))
+        entry.initialize(
+            kind: kind, key: key, valueLength: valueLength, deadline: deadline, stamp: stamp, access: access)
+        if Self.ownsMemory(entry) { owningEntries += 1 }
+        return entry
+    }
+
+    @inline(__always)
+    mutating func free(_ entry: Entry) {
+        if Self.ownsMemory(entry) { freeOwned(entry) }
+        arena.free(entry.address, entry.allocatedBytes)
+    }
+
+    @inline(never)
+    private mutating func freeOwned(_ entry: Entry) {
+        owningEntries -= 1
+        if entry.kind == .shared { ownedBytes -= entry.block.footprintBytes }
+        Self.releaseOwned(entry)
+    }
+
+    /// Takes the entry out of its table and frees it.
+    mutating func discard(_ position: SlotPosition, _ database: Int, _ hash: UInt64) {
+        let entry = position.entry
+        if entry.hasDeadline { tables[database].volatileCount -= 1 }
+        tables[database].remove(position, hash, &arena)
+        free(entry)
+    }
+
+    /// Drops every key of a database at once.
+    mutating func discardAll(_ database: Int) {
+        if owningEntries > 0 {
+            var position: UInt64? = 0
+            var owners: [Entry] = []
+            while let at = position {
+                position = tables[database].visit(at) { if Self.ownsMemory($0.entry) { owners.append($0.entry) } }
+            }
+            for entry in owners {
+                let bytes = entry.allocatedBytes
+                freeOwned(entry)
+                if bytes > Arena.blockBytesMax { arena.free(entry.address, bytes) }
+            }
+        }
+        let others = keyCount - tables[database].count
+        if others == 0 {
+            tables[database].removeBuckets(&arena, pages)
+            arena.removeAll()
+            return
+        }
+        var position: UInt64? = 0
+        var doomed: [Entry] = []
+        while let at = position {
+            position = tables[database].visit(at) { doomed.append($0.entry) }
+        }
+        tables[database].removeBuckets(&arena, pages)
+        // Owners above the arena's block size were freed already; smaller ones give their block back here.
+        for entry in doomed where entry.allocatedBytes <= Arena.blockBytesMax {
+            arena.free(entry.address, entry.allocatedBytes)
+        }
+    }
+}
+
+/// The partitions of a node in memory of the shell's choosing, which puts a lock beside each.
+public struct PartitionArray: @unchecked Sendable {
+    private let first: UnsafeMutableRawPointer
+    private let strideBytes: Int
+
+    public init(first: UnsafeMutableRawPointer, strideBytes: Int) {
+        self.first = first
+        self.strideBytes = strideBytes
+    }
+
+    @inline(__always)
+    public subscript(index: Int) -> UnsafeMutablePointer<Partition> {
+        assert(index >= 0 && index < Slots.partitionCount, "partition \(index)")
+        return (first + index * strideBytes).assumingMemoryBound(to: Partition.self)
+    }
+}
