@@ -14,11 +14,11 @@ extension ByteBuffer {
             return append(decimal: Int64(value))
         }
         if value < 0 { append(UInt8(ascii: "-")) }
-        append(ShortestDigits(value.magnitude), isNegative: value < 0)
+        append(ShortestDigits(value.magnitude))
     }
 
-    private mutating func append(_ shortest: ShortestDigits, isNegative: Bool) {
-        var count = shortest.count
+    private mutating func append(_ shortest: ShortestDigits) {
+        let count = shortest.count
         let power = shortest.power
         let exponent = power + count - 1
         if power >= 0, exponent < count + 7 {
@@ -36,7 +36,6 @@ extension ByteBuffer {
                 append(shortest, from: wholeDigits, to: count)
             }
         } else {
-            count = min(count, isNegative ? 17 : 18)
             append(shortest, from: 0, to: 1)
             if count > 1 {
                 append(UInt8(ascii: "."))

@@ -144,16 +144,17 @@ public struct ReplyParser {
     /// Index of the CR of the CR LF that ends the first line.
     private mutating func lineEnd(_ view: ByteView) -> Int? {
         var from = scanned
+        var clean = view.count
         while let found = view.dropFirst(from).firstIndex(of: 0x0D) {
             let at = from + found
-            guard at + 1 < view.count else {
-                scanned = at
-                return nil
+            if at + 1 == view.count {
+                clean = at
+                break
             }
             if view[at + 1] == 0x0A { return at }
             from = at + 1
         }
-        scanned = view.count
+        scanned = clean
         if view.count > Self.lineBytesMax { failure = .tooLong }
         return nil
     }
