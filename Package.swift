@@ -51,5 +51,6 @@ let package = Package(
 
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
+        tests("RESPTests", ["Base", "RESP"]),
     ]
 )
