@@ -1,5 +1,51 @@
-/// What a command asks of the process around the node, which alone knows connections, files and clocks.
+/// What a command asks of the process around the node, which alone knows connections, files and clocks. The
+/// handler has checked the arguments; whoever carries the request out writes the reply.
+import Base
 
 public enum HostRequest {
+    /// CLIENT LIST and CLIENT INFO: one line per matching client.
+    case clientList(ClientFilter)
+    /// CLIENT KILL. With `repliesCount` the reply is how many were killed, else OK or "No such client".
+    case clientKill(ClientFilter, repliesCount: Bool)
+    case clientPause(untilMilliseconds: Int64, writesOnly: Bool)
+    case clientUnpause
+    case clientUnblock(id: UInt64, withError: Bool)
     case monitor
+    /// DEBUG SLEEP: this client's connection rests.
+    case sleep(milliseconds: Int)
+    /// WAIT: so many peers, or the time is over (0: never).
+    case waitForPeers(count: Int, timeoutMilliseconds: Int)
+    case shutdown(ShutdownMode)
+    /// CONFIG REWRITE.
+    case rewriteConfiguration
+}
+
+public struct ShutdownMode: Sendable {
+    /// NOW: do not wait for anybody.
+    public var isImmediate = false
+    /// FORCE: ignore errors on the way.
+    public var isForced = false
+    /// ABORT: take back a shutdown under way.
+    public var isAbort = false
+
+    public init() {}
+}
+
+/// Which clients a CLIENT LIST or KILL means; nil fields match every client.
+public struct ClientFilter: Sendable {
+    public var ids: [UInt64]?
+    public var type: ClientType?
+    public var address: [UInt8]?
+    public var localAddress: [UInt8]?
+    public var user: [UInt8]?
+    /// KILL MAXAGE, seconds.
+    public var ageSecondsMin: Int64?
+    /// Do not kill the caller.
+    public var skipsCaller = false
+
+    public init() {}
+}
+
+public enum ClientType: String, Sendable {
+    case normal, master, replica, pubsub
 }

@@ -33,16 +33,17 @@ extension Partition {
             var buckets = 0
             while let at = position, sampled < keysMax, buckets < 64 {
                 buckets += 1
-                position = tables[database].visit(at) { slot in
-                    let entry = slot.entry
-                    if sampled >= keysMax || policy.considersVolatileOnly && !entry.hasDeadline { return }
-                    sampled += 1
-                    let score = evictionScore(entry, policy, context.access, &context.random)
-                    if score > best?.score ?? 0 {
-                        best = EvictionCandidate(database: database, key: entry.key.array, score: score)
-                        improved = true
-                    }
-                } ?? 0
+                position =
+                    tables[database].visit(at) { slot in
+                        let entry = slot.entry
+                        if sampled >= keysMax || policy.considersVolatileOnly && !entry.hasDeadline { return }
+                        sampled += 1
+                        let score = evictionScore(entry, policy, context.access, &context.random)
+                        if score > best?.score ?? 0 {
+                            best = EvictionCandidate(database: database, key: entry.key.array, score: score)
+                            improved = true
+                        }
+                    } ?? 0
             }
         }
         return (sampled, improved)

@@ -11,7 +11,9 @@ enum GeneralPatch { case append([UInt8]), overwrite(offset: Int, bytes: [UInt8])
 extension KeyHandle {
     func generalSet(_ value: NewValue, _ change: DeadlineChange, _ position: SlotPosition?) { preconditionFailure() }
     func generalDelete(_ position: SlotPosition) -> Bool { preconditionFailure() }
-    func generalIncrement(by: Int64, _ position: SlotPosition?) throws(IncrementFailure) -> Int64 { preconditionFailure() }
+    func generalIncrement(by: Int64, _ position: SlotPosition?) throws(IncrementFailure) -> Int64 {
+        preconditionFailure()
+    }
     func generalDeadline(_ deadline: Int64, _ position: SlotPosition) { preconditionFailure() }
     func generalPatch(_ patch: GeneralPatch, _ position: SlotPosition) -> Int { preconditionFailure() }
 }

@@ -152,7 +152,8 @@ extension KeyHandle {
         entry.isRaw = true
         var block = entry.block
         if !block.isUnique || block.capacity < length {
-            let larger = SharedBlock.copying(block.view, capacity: length > block.capacity ? length + length / 4 : length)
+            let larger = SharedBlock.copying(
+                block.view, capacity: length > block.capacity ? length + length / 4 : length)
             partition.pointee.ownedBytes += larger.footprintBytes - block.footprintBytes
             block.release()
             entry.block = larger

@@ -50,7 +50,9 @@ struct Batch: ~Copyable {
             }
             for index in 0..<count {
                 let item = prepared[index]
-                guard let command = item.command else { connection.pointee.reply.pointee.error("ERR unknown command"); continue }
+                guard let command = item.command else {
+                    connection.pointee.reply.pointee.error("ERR unknown command"); continue
+                }
                 let arguments = Arguments(
                     ranges: connection.pointee.arguments.pointer(at: item.firstArgument), count: item.argumentCount,
                     buffer: view.start, side: view.start, blocks: UnsafePointer(bitPattern: 8).unsafelyUnwrapped)
@@ -82,6 +84,7 @@ struct Batch: ~Copyable {
         let hash = node.partitions[partition].pointee.hash(of: key)
         prepared[index].partition = partition
         prepared[index].hash = hash
-        node.partitions[partition].pointee.prefetchBucket(database: connection.pointee.session.pointee.database, hash: hash)
+        node.partitions[partition].pointee.prefetchBucket(
+            database: connection.pointee.session.pointee.database, hash: hash)
     }
 }

@@ -1,2 +1,3 @@
 import Server
+
 try Runtime.run(port: 7777)

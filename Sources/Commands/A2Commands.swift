@@ -1,0 +1,3 @@
+/// What Redis has no name for.
+
+let a2Commands: [Command] = []

@@ -1,0 +1,3 @@
+/// Bitmaps.
+
+let bitmapCommands: [Command] = []

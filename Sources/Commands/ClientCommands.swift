@@ -1,0 +1,3 @@
+/// CLIENT.
+
+let clientCommands: [Command] = []

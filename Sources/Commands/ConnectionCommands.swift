@@ -1,0 +1,3 @@
+/// Connections.
+
+let connectionCommands: [Command] = []

@@ -1,0 +1,3 @@
+/// COMMAND and its subcommands.
+
+let introspectionCommands: [Command] = []

@@ -1,0 +1,3 @@
+/// Keys.
+
+let keyCommands: [Command] = []

@@ -1,0 +1,3 @@
+/// Server.
+
+let serverCommands: [Command] = []

@@ -1,0 +1,3 @@
+/// Commands that look at every partition.
+
+let walkCommands: [Command] = []
