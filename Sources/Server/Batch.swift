@@ -6,9 +6,10 @@ import Commands
 import Core
 import Engine
 import RESP
+import Synchronization
 
 struct Batch: ~Copyable {
-    private struct Prepared {
+    struct Prepared {
         var command: Command.Reference?
         var firstArgument: Int
         var argumentCount: Int
@@ -18,73 +19,166 @@ struct Batch: ~Copyable {
         var partition: Int
     }
 
+    /// Why parsing stopped.
+    private enum Stop {
+        case full
+        case incomplete
+        case failure(ProtocolFailure)
+        case largeBulk(length: Int, payloadOffset: Int, available: Int)
+    }
+
     private let prepared = UnsafeMutablePointer<Prepared>.allocate(capacity: Limits.batchCommandsMax)
+    private let noBlocks = UnsafeMutablePointer<SharedBlock>.allocate(capacity: 1)
 
-    deinit { prepared.deallocate() }
+    deinit {
+        prepared.deallocate()
+        noBlocks.deallocate()
+    }
 
-    /// Executes everything that has arrived whole on the connection.
-    @inline(__always)
-    borrowing func execute(
-        _ connection: UnsafeMutablePointer<Connection>, _ executor: inout Executor<PartitionLocks>
-    ) {
-        var goesOn = true
-        let limits = ParserLimits()
-        while goesOn {
-            let view = connection.pointee.query.view
-            var count = 0
-            parsing: while count < Limits.batchCommandsMax {
-                switch connection.pointee.parser.next(view, into: &connection.pointee.arguments, limits: limits) {
-                case .command(let range, let end):
-                    prepare(count, range, end, view, connection, executor.node)
-                    count += 1
-                default:
-                    goesOn = false
-                    break parsing
-                }
+    /// Executes everything that has arrived whole on the connection, until it runs out or has to wait.
+    borrowing func execute(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop) {
+        while !connection.pointee.isHeld, !connection.pointee.closesAfterReply {
+            guard connection.pointee.blockBytesMissing == 0 else { return }
+            let (count, stop) = parse(connection, loop)
+            if count > 1 { prefetchEntries(count, connection, loop.node) }
+            run(count, slot, connection, loop)
+            connection.pointee.query.consume(
+                connection.pointee.parser.finishBatch(&connection.pointee.arguments))
+            if !connection.pointee.blocks.isEmpty, !connection.pointee.parser.isInsideCommand {
+                connection.pointee.releaseBlocks()
             }
-            if count > 1 {
-                for index in 0..<count where prepared[index].partition >= 0 {
-                    executor.node.partitions[prepared[index].partition].pointee.prefetchEntry(
-                        database: connection.pointee.session.pointee.database, hash: prepared[index].hash)
+            if connection.pointee.isHeld || connection.pointee.closesAfterReply { return }
+            switch stop {
+            case .full: continue
+            case .incomplete:
+                if connection.pointee.query.count > loop.limits.queryBufferBytesMax {
+                    connection.pointee.closesAfterReply = true
                 }
+                if connection.pointee.query.isEmpty, connection.pointee.query.capacity > 4 * Connection.queryBytesKept {
+                    connection.pointee.query.shrink(to: Connection.queryBytesKept)
+                }
+                return
+            case .failure(let failure):
+                failure.append(to: &connection.pointee.reply.pointee.buffer)
+                connection.pointee.closesAfterReply = true
+                return
+            case .largeBulk:
+                // The batch is finished: ask again for offsets that count from the new origin.
+                guard startBlock(connection, loop) else { return }
             }
-            for index in 0..<count {
-                let item = prepared[index]
-                guard let command = item.command else {
-                    connection.pointee.reply.pointee.error("ERR unknown command"); continue
-                }
-                let arguments = Arguments(
-                    ranges: connection.pointee.arguments.pointer(at: item.firstArgument), count: item.argumentCount,
-                    buffer: view.start, side: view.start, blocks: UnsafePointer(bitPattern: 8).unsafelyUnwrapped)
-                if item.partition >= 0 {
-                    _ = executor.runSingleKey(
-                        command, arguments, partition: item.partition, hash: item.hash,
-                        reply: connection.pointee.reply, session: connection.pointee.session)
-                }
-            }
-            connection.pointee.query.consume(connection.pointee.parser.finishBatch(&connection.pointee.arguments))
         }
     }
 
+    private borrowing func startBlock(
+        _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop
+    ) -> Bool {
+        let outcome = connection.pointee.parser.next(
+            connection.pointee.query.view, into: &connection.pointee.arguments, limits: loop.parserLimits)
+        guard case .largeBulk(let length, let payloadOffset, let available) = outcome else {
+            preconditionFailure("a large argument turned into \(outcome)")
+        }
+        loop.startBlock(connection, length: length, payloadOffset: payloadOffset, available: available)
+        return connection.pointee.blockBytesMissing == 0
+    }
+
     @inline(__always)
-    private func prepare(
+    private borrowing func parse(
+        _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop
+    ) -> (count: Int, stop: Stop) {
+        let view = connection.pointee.query.view
+        let database = connection.pointee.session.pointee.database
+        // What AUTH changes must hold for the very next command.
+        let isAuthenticated = connection.pointee.session.pointee.isAuthenticated
+        var limits = loop.parserLimits
+        limits.isAuthenticated = isAuthenticated
+        let countMax = isAuthenticated ? Limits.batchCommandsMax : 1
+        var count = 0
+        while count < countMax {
+            switch connection.pointee.parser.next(view, into: &connection.pointee.arguments, limits: limits) {
+            case .command(let range, let end):
+                prepare(count, range, end, view, connection, database, loop.node)
+                count += 1
+            case .incomplete: return (count, .incomplete)
+            case .failure(let failure): return (count, .failure(failure))
+            case .largeBulk(let length, let payloadOffset, let available):
+                return (count, .largeBulk(length: length, payloadOffset: payloadOffset, available: available))
+            }
+        }
+        return (count, .full)
+    }
+
+    @inline(__always)
+    private borrowing func prepare(
         _ index: Int, _ range: Range<Int>, _ end: Int, _ view: ByteView,
-        _ connection: UnsafeMutablePointer<Connection>, _ node: Node
+        _ connection: UnsafeMutablePointer<Connection>, _ database: Int, _ node: Node
     ) {
-        let name = connection.pointee.arguments.bytes(at: range.lowerBound, in: view)
+        let range0 = connection.pointee.arguments[range.lowerBound]
+        let name =
+            range0.block >= 0
+            ? connection.pointee.blocks[Int(range0.block)].view
+            : connection.pointee.arguments.bytes(at: range.lowerBound, in: view)
         let command = CommandTable.shared.find(name)
         prepared[index] = Prepared(
             command: command, firstArgument: range.lowerBound, argumentCount: range.count, end: end, hash: 0,
             partition: -1)
-        guard let command, command.pointee.hasSingleKey, command.pointee.accepts(argumentCount: range.count) else {
-            return
-        }
-        let key = connection.pointee.arguments.bytes(at: range.lowerBound + command.pointee.firstKey, in: view)
+        guard let command, command.pointee.hasSingleKey, command.pointee.accepts(argumentCount: range.count),
+            !command.pointee.isContainer
+        else { return }
+        let position = range.lowerBound + command.pointee.firstKey
+        if connection.pointee.arguments[position].block >= 0 { return }
+        let key = connection.pointee.arguments.bytes(at: position, in: view)
         let partition = Slots.partition(of: key)
         let hash = node.partitions[partition].pointee.hash(of: key)
         prepared[index].partition = partition
         prepared[index].hash = hash
-        node.partitions[partition].pointee.prefetchBucket(
-            database: connection.pointee.session.pointee.database, hash: hash)
+        node.partitions[partition].pointee.prefetchBucket(database: database, hash: hash)
+    }
+
+    @inline(__always)
+    private borrowing func prefetchEntries(
+        _ count: Int, _ connection: UnsafeMutablePointer<Connection>, _ node: Node
+    ) {
+        let database = connection.pointee.session.pointee.database
+        for index in 0..<count where prepared[index].partition >= 0 {
+            node.partitions[prepared[index].partition].pointee.prefetchEntry(
+                database: database, hash: prepared[index].hash)
+        }
+    }
+
+    @inline(__always)
+    private borrowing func run(
+        _ count: Int, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop
+    ) {
+        let session = connection.pointee.session
+        let reply = connection.pointee.reply
+        let isWatched = loop.isWatched
+        for index in 0..<count {
+            let item = prepared[index]
+            let arguments = Arguments(
+                ranges: connection.pointee.arguments.pointer(at: item.firstArgument), count: item.argumentCount,
+                buffer: connection.pointee.query.view.start, side: connection.pointee.arguments.sideStart,
+                blocks: connection.pointee.blocks.isEmpty
+                    ? UnsafePointer(noBlocks) : connection.pointee.blockStart)
+            if let command = item.command, item.partition >= 0, !isWatched,
+                loop.executor.admitsPlainly(command, session)
+            {
+                connection.pointee.lastCommand = command
+                let effect = loop.executor.runSingleKey(
+                    command, arguments, partition: item.partition, hash: item.hash, reply: reply, session: session)
+                if case .none = effect { continue }
+                loop.carryOut(effect, command, arguments, slot, connection)
+            } else {
+                guard loop.runWithCare(item.command, arguments, slot, connection) else {
+                    // Held back before it ran: it is parsed again later.
+                    let end = index == 0 ? 0 : prepared[index - 1].end
+                    connection.pointee.parser.rewind(to: end, connection.pointee.arguments)
+                    return
+                }
+            }
+            if connection.pointee.isHeld || connection.pointee.closesAfterReply {
+                connection.pointee.parser.rewind(to: item.end, connection.pointee.arguments)
+                return
+            }
+        }
     }
 }

@@ -1,107 +1,165 @@
 /// One thread, one epoll, and the connections it owns.
 ///
-/// A turn is read all, execute all, write all: every ready socket is drained, what arrived is executed, and
-/// only then the replies go out, so that a turn's work shares warm caches and nobody waits for a send that
-/// another client caused.
+/// A turn is read all, execute all, write all: every ready socket is read, what arrived is executed, and only
+/// then the replies go out, so that a turn's work shares warm caches and nobody waits for a send that another
+/// client caused. Between turns the loop gives slices to walks under way and to the upkeep of its partitions.
+/// Nothing here may block.
 import Base
 import Commands
 import Core
 import Engine
 import OS
 import RESP
+import Synchronization
 
 final class EventLoop {
     let index: Int
-    private let poller: Poller
-    private var executor: Executor<PartitionLocks>
-    private let listener: Int32
-    private var connections: [UnsafeMutablePointer<Connection>?] = []
-    private var freeSlots: [Int] = []
-    private var scheduled: [Int] = []
-    private let batch: Batch
-    private var nextClient: UInt64 = 1
+    let shared: Shared
+    let node: Node
+    let poller: Poller
+    var executor: Executor<PartitionLocks>
+    var connections = ConnectionTable()
+    let batch = Batch()
+    let counters: LoopCounters
+    var limits: ConnectionLimits
+    var parserLimits: ParserLimits
 
-    static let listenerToken: UInt64 = .max
+    /// Listeners this loop accepts on; only the first loop has any.
+    let listeners: [Int32]
+    /// Slots with input to execute, and slots with output to send, in this turn.
+    var ready: [Int] = []
+    var scheduled: [Int] = []
+    /// Slots whose socket may hold more than this turn's share.
+    var unread: [Int] = []
+    /// Slots with a walk under way, and slots held for another reason that the tick looks after.
+    var walking: [Int] = []
+    var held: [Int] = []
+    var monitors: [Int] = []
+    /// Slots to close at the end of the turn.
+    var doomed: [Int] = []
+    var isStopping = false
+    var upkeep = Upkeep()
 
-    init(index: Int, node: Node, locks: PartitionLocks, listener: Int32) throws(SystemError) {
+    static let mailboxToken = UInt64.max
+    static let listenerTokenFirst = UInt64.max - 64
+
+    init(index: Int, shared: Shared, listeners: [Int32]) throws(SystemError) {
         self.index = index
-        self.listener = listener
+        self.shared = shared
+        self.listeners = listeners
+        node = shared.node
+        counters = shared.counters[index]
+        limits = shared.limits
+        parserLimits = ParserLimits(bulkBytesMax: limits.bulkBytesMax)
         poller = try Poller(capacity: 512)
         executor = Executor(
-            node: node, lending: locks, statistics: node.statistics[index], random: SeededRandom(seed: Entropy.seed))
-        batch = Batch()
-        try poller.addLevelTriggered(listener, token: Self.listenerToken)
+            node: node, lending: shared.locks, statistics: node.statistics[index],
+            random: SeededRandom(seed: Entropy.seed))
+        try poller.add(shared.mailboxes[index].wakeUp.descriptor, token: Self.mailboxToken, for: .read)
+        for (position, listener) in listeners.enumerated() {
+            try poller.addLevelTriggered(listener, token: Self.listenerTokenFirst + UInt64(position))
+        }
     }
 
+    /// Turns until told to stop and everything owed has been sent.
     func run() {
+        readClock()
         while true {
-            let count = poller.wait(timeoutMilliseconds: 100)
-            executor.context.pointee.nowMilliseconds = SystemClock.wallMilliseconds
-            for index in 0..<count {
-                let event = poller[index]
-                if event.token == Self.listenerToken {
-                    accept()
-                } else {
-                    serve(Int(event.token))
-                }
-            }
-            flush()
+            let count = poller.wait(timeoutMilliseconds: waitMilliseconds)
+            readClock()
+            for position in 0..<count { take(poller[position]) }
+            if !unread.isEmpty { receiveRest() }
+            executeReady()
+            if !walking.isEmpty { stepWalks() }
+            flushScheduled()
+            if !doomed.isEmpty { closeDoomed() }
+            if executor.context.pointee.nowMilliseconds >= upkeep.nextTickMilliseconds { tick() }
+            if upkeep.isBehind { continueUpkeep() }
+            if isStopping, connections.count == 0 { return }
         }
     }
 
-    private func accept() {
-        while true {
-            let descriptor = Socket.accept(listener)
-            if descriptor < 0 { return }
-            Socket.setNoDelay(descriptor)
-            let slot = freeSlots.popLast() ?? connections.count
-            if slot == connections.count { connections.append(nil) }
-            let connection = UnsafeMutablePointer<Connection>.allocate(capacity: 1)
-            connection.initialize(
-                to: Connection(descriptor: descriptor, session: Session(id: nextClient, isAuthenticated: true)))
-            nextClient += 1
-            connections[slot] = connection
-            do { try poller.add(descriptor, token: UInt64(slot)) } catch { close(slot) }
-        }
+    /// Not at all while there is work; else until the next tick.
+    private var waitMilliseconds: Int {
+        if !unread.isEmpty || !walking.isEmpty || upkeep.isBehind { return 0 }
+        return max(Int(upkeep.nextTickMilliseconds - executor.context.pointee.nowMilliseconds), 0)
     }
 
-    private func close(_ slot: Int) {
-        guard let connection = connections[slot] else { return }
-        connection.deinitialize(count: 1)
-        connection.deallocate()
-        connections[slot] = nil
-        freeSlots.append(slot)
+    @inline(__always)
+    func readClock() {
+        let now = SystemClock.wallMilliseconds
+        executor.context.pointee.nowMilliseconds = now
+        executor.context.pointee.access.seconds = UInt32(truncatingIfNeeded: now / 1000)
     }
 
-    private func serve(_ slot: Int) {
-        guard let connection = connections[slot] else { return }
-        while true {
-            connection.pointee.query.reserve(16 * 1024)
-            let wanted = connection.pointee.query.writableCount
-            let got = Socket.receive(
-                connection.pointee.descriptor, into: connection.pointee.query.writable, count: wanted)
-            if got <= 0 {
-                if got == 0 || got != -11 { close(slot); return }
-                break
-            }
-            connection.pointee.query.commit(got)
-            if got < wanted { break }
+    @inline(__always)
+    private func take(_ event: PollEvent) {
+        if event.token >= Self.listenerTokenFirst {
+            if event.token == Self.mailboxToken { readMail() } else { accept(event.token) }
+            return
         }
-        batch.execute(connection, &executor)
-        if connection.pointee.reply.pointee.hasOutput, !connection.pointee.isScheduled {
-            connection.pointee.isScheduled = true
-            scheduled.append(slot)
-        }
+        guard let slot = connections.slot(of: event.token), let connection = connections[slot] else { return }
+        if event.isReadable { receive(slot, connection) }
+        if event.isWritable, connection.pointee.reply.pointee.hasOutput { schedule(slot, connection) }
     }
 
-    private func flush() {
-        for slot in scheduled {
+    @inline(__always)
+    func schedule(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        if connection.pointee.isScheduled { return }
+        connection.pointee.isScheduled = true
+        scheduled.append(slot)
+    }
+
+    @inline(__always)
+    func makeReady(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        if connection.pointee.isReady { return }
+        connection.pointee.isReady = true
+        ready.append(slot)
+    }
+
+    /// Executes what has arrived whole on every ready connection.
+    @inline(__always)
+    private func executeReady() {
+        var position = 0
+        while position < ready.count {
+            let slot = ready[position]
+            position += 1
             guard let connection = connections[slot] else { continue }
-            connection.pointee.isScheduled = false
-            let output = connection.pointee.reply.pointee.buffer.view
-            let sent = Socket.send(connection.pointee.descriptor, output)
-            if sent > 0 { connection.pointee.reply.pointee.consume(sent) { _ in } }
+            connection.pointee.isReady = false
+            execute(slot, connection)
         }
-        scheduled.removeAll(keepingCapacity: true)
+        ready.removeAll(keepingCapacity: true)
+    }
+
+    @inline(__always)
+    func execute(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        batch.execute(slot, connection, self)
+        if connection.pointee.reply.pointee.hasOutput || connection.pointee.closesAfterReply
+            || connection.pointee.hasEnded
+        {
+            schedule(slot, connection)
+        }
+    }
+
+    /// Ends a connection: its watches, its place in the lists, its socket.
+    func close(_ slot: Int) {
+        guard let connection = connections[slot] else { return }
+        executor.unwatch(connection.pointee.session)
+        if connection.pointee.session.pointee.isMonitor {
+            monitors.removeAll { $0 == slot }
+            shared.monitorCount.subtract(1, ordering: .relaxed)
+        }
+        if connection.pointee.isHeld {
+            walking.removeAll { $0 == slot }
+            held.removeAll { $0 == slot }
+            counters.blockedClients.subtract(1, ordering: .relaxed)
+        }
+        unread.removeAll { $0 == slot }
+        ready.removeAll { $0 == slot }
+        scheduled.removeAll { $0 == slot }
+        poller.remove(connection.pointee.descriptor)
+        connections.remove(slot)
+        counters.clients.store(connections.count, ordering: .relaxed)
+        shared.clientCount.subtract(1, ordering: .relaxed)
     }
 }

@@ -1,0 +1,116 @@
+/// What commands ask of the process: other clients, the pause, monitors, timers, the end.
+import Base
+import Commands
+import OS
+import RESP
+import Synchronization
+
+extension EventLoop {
+    var monotonicMicroseconds: Int64 { SystemClock.monotonicNanoseconds / 1000 }
+
+    func serve(_ request: HostRequest, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        let reply = connection.pointee.reply
+        switch request {
+        case .clientList(let filter): gather(.list(filter), slot, connection)
+        case .clientKill(let filter, let repliesCount):
+            gather(.kill(filter, repliesCount: repliesCount), slot, connection)
+        case .clientUnblock(let id, let withError):
+            gather(.unblock(id: id, withError: withError), slot, connection)
+        case .clientPause(let until, let writesOnly):
+            // A shorter pause does not cut a longer one, as in Redis.
+            shared.pausesWritesOnly.store(writesOnly, ordering: .relaxed)
+            _ = shared.pausedUntil.max(until, ordering: .relaxed)
+            reply.pointee.ok()
+        case .clientUnpause:
+            shared.pausedUntil.store(0, ordering: .relaxed)
+            for mailbox in shared.mailboxes { mailbox.post(.resumePaused) }
+            reply.pointee.ok()
+        case .monitor:
+            if !connection.pointee.session.pointee.isMonitor {
+                connection.pointee.session.pointee.isMonitor = true
+                connection.pointee.session.pointee.refreshNeedsCare()
+                monitors.append(slot)
+                shared.monitorCount.add(1, ordering: .relaxed)
+            }
+            reply.pointee.ok()
+        case .sleep(let milliseconds):
+            let until = executor.context.pointee.nowMilliseconds + Int64(milliseconds)
+            hold(slot, connection, .timer(untilMilliseconds: until, reply: .ok))
+        case .waitForPeers(let count, let timeoutMilliseconds):
+            waitForPeers(count, timeoutMilliseconds, slot, connection)
+        case .shutdown(let mode): shutdown(mode, connection)
+        case .rewriteConfiguration:
+            if let failure = shared.rewriteConfiguration() {
+                reply.pointee.error(failure)
+            } else {
+                reply.pointee.ok()
+            }
+        }
+    }
+
+    /// Without peers nobody will ever acknowledge: zero wanted or a timeout is all there is to wait for.
+    private func waitForPeers(
+        _ count: Int, _ timeoutMilliseconds: Int, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        if count == 0 {
+            connection.pointee.reply.pointee.integer(0)
+            return
+        }
+        let now = executor.context.pointee.nowMilliseconds
+        let until = timeoutMilliseconds == 0 ? Int64.max : now + Int64(timeoutMilliseconds)
+        hold(slot, connection, .timer(untilMilliseconds: until, reply: .zero))
+    }
+
+    private func shutdown(_ mode: ShutdownMode, _ connection: UnsafeMutablePointer<Connection>) {
+        if mode.isAbort {
+            guard shared.isDraining.load(ordering: .relaxed) else {
+                connection.pointee.reply.pointee.error("ERR No shutdown in progress.")
+                return
+            }
+            shared.stop.takeBack()
+            connection.pointee.reply.pointee.ok()
+            return
+        }
+        connection.pointee.closesAfterReply = true
+        shared.stop.ask(mode.isImmediate ? .immediate : .graceful)
+    }
+
+    // MARK: Mail
+
+    func readMail() {
+        for message in shared.mailboxes[index].takeAll() {
+            switch message {
+            case .adopt(let descriptor, let client): adopt(descriptor, client)
+            case .gather(let gathering): answer(gathering)
+            case .gathered(let gathering): conclude(gathering)
+            case .monitorLine(let line): deliver(line)
+            case .resumePaused: resumePaused()
+            case .reloadLimits:
+                limits = shared.limits
+                parserLimits = ParserLimits(bulkBytesMax: limits.bulkBytesMax)
+            case .drain: drain()
+            }
+        }
+    }
+
+    func resumePaused() {
+        for slot in held {
+            guard let connection = connections[slot], case .paused = connection.pointee.hold else { continue }
+            letGo(slot, connection)
+        }
+    }
+
+    /// Everything that has arrived is executed and answered; then the connections close.
+    private func drain() {
+        isStopping = true
+        for (slot, place) in connections.slots.enumerated() {
+            guard let connection = place else { continue }
+            receive(slot, connection)
+            execute(slot, connection)
+            connection.pointee.closesAfterReply = true
+            schedule(slot, connection)
+        }
+        flushScheduled()
+        closeDoomed()
+    }
+}

@@ -1,0 +1,95 @@
+/// Writing: one send per connection and turn; what the socket does not take waits for it to become writable.
+import Base
+import OS
+import RESP
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension EventLoop {
+    private static var bufferBytesKept: Int { 64 * 1024 }
+
+    @inline(__always)
+    func flushScheduled() {
+        var position = 0
+        while position < scheduled.count {
+            let slot = scheduled[position]
+            position += 1
+            guard let connection = connections[slot] else { continue }
+            connection.pointee.isScheduled = false
+            flush(slot, connection)
+        }
+        scheduled.removeAll(keepingCapacity: true)
+    }
+
+    @inline(__always)
+    private func flush(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        let reply = connection.pointee.reply
+        while reply.pointee.hasOutput {
+            let sent =
+                reply.pointee.isContiguous
+                ? Socket.send(connection.pointee.descriptor, reply.pointee.buffer.view)
+                : sendPieces(connection.pointee.descriptor, reply)
+            guard sent > 0 else {
+                if sent == -11 { return holdBack(slot, connection) }
+                return doom(slot)
+            }
+            LoopCounters.bump(counters.outputBytes, sent)
+            reply.pointee.consume(sent) { Connection.release($0) }
+        }
+        if connection.pointee.overSoftLimitSinceMilliseconds != 0 {
+            connection.pointee.overSoftLimitSinceMilliseconds = 0
+        }
+        if reply.pointee.buffer.capacity > Self.bufferBytesKept { reply.pointee.buffer.shrink(to: 4096) }
+        if connection.pointee.closesAfterReply || connection.pointee.hasEnded && !connection.pointee.isHeld {
+            doom(slot)
+        }
+    }
+
+    /// Closing edits the list being walked, so it waits until the walk is over.
+    private func doom(_ slot: Int) {
+        guard let connection = connections[slot] else { return }
+        // Marked as scheduled so that nobody schedules it again; `close` takes it out of every list.
+        connection.pointee.isScheduled = true
+        doomed.append(slot)
+    }
+
+    private func sendPieces(_ descriptor: Int32, _ reply: UnsafeMutablePointer<ReplyWriter>) -> Int {
+        withUnsafeTemporaryAllocation(of: OutputPiece.self, capacity: 64) { pieces in
+            let count = reply.pointee.gather(into: pieces)
+            guard let start = pieces.baseAddress else { return 0 }
+            // An output piece is laid out as an iovec.
+            return start.withMemoryRebound(to: iovec.self, capacity: count) {
+                Socket.send(descriptor, parts: UnsafePointer($0), count: count)
+            }
+        }
+    }
+
+    /// The socket is full. Over the client's limits the connection ends; else epoll reports when it goes on.
+    private func holdBack(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        let pending = connection.pointee.reply.pointee.outputBytes
+        if pending > counters.outputBufferBytesMax.load(ordering: .relaxed) {
+            counters.outputBufferBytesMax.store(pending, ordering: .relaxed)
+        }
+        if limits.outputBytesHard > 0, pending > limits.outputBytesHard { return doom(slot) }
+        guard limits.outputBytesSoft > 0, pending > limits.outputBytesSoft else {
+            connection.pointee.overSoftLimitSinceMilliseconds = 0
+            return
+        }
+        let now = executor.context.pointee.nowMilliseconds
+        if connection.pointee.overSoftLimitSinceMilliseconds == 0 {
+            connection.pointee.overSoftLimitSinceMilliseconds = now
+        } else if now - connection.pointee.overSoftLimitSinceMilliseconds > Int64(limits.outputSoftSeconds) * 1000 {
+            doom(slot)
+        }
+    }
+
+    /// Closes what this turn has given up.
+    func closeDoomed() {
+        let slots = doomed
+        doomed.removeAll(keepingCapacity: true)
+        for slot in slots { close(slot) }
+    }
+}

@@ -1,0 +1,92 @@
+/// Ten times a second: timers, idle clients, and the upkeep of the partitions this loop looks after.
+import Base
+import Commands
+import Core
+import OS
+import Synchronization
+
+/// Upkeep under way: which partitions still want work in this tick.
+struct Upkeep {
+    var nextTickMilliseconds: Int64 = 0
+    /// Work is left from the last tick: the loop goes on between turns, up to a quarter of the time.
+    var isBehind = false
+    var nextPartition = 0
+    var spentMicroseconds: Int64 = 0
+}
+
+extension EventLoop {
+    private static var tickMilliseconds: Int64 { 100 }
+    /// Upkeep may take this much of a tick, and this much at a stretch.
+    private static var tickBudgetMicroseconds: Int64 { 25_000 }
+    private static var sliceMicroseconds: Int64 { 800 }
+
+    func tick() {
+        let now = executor.context.pointee.nowMilliseconds
+        upkeep.nextTickMilliseconds = now + Self.tickMilliseconds
+        upkeep.spentMicroseconds = 0
+        upkeep.nextPartition = index
+        upkeep.isBehind = true
+        LoopCounters.bump(counters.turns, 1)
+        let pausedUntil = shared.pausedUntil.load(ordering: .relaxed)
+        if pausedUntil > 0, pausedUntil <= now {
+            _ = shared.pausedUntil.compareExchange(expected: pausedUntil, desired: 0, ordering: .relaxed)
+        }
+        if pausedUntil <= now, !held.isEmpty { resumePaused() }
+        for slot in held {
+            guard let connection = connections[slot],
+                case .timer(let until, let timerReply) = connection.pointee.hold, until <= now
+            else { continue }
+            switch timerReply {
+            case .ok: connection.pointee.reply.pointee.ok()
+            case .zero: connection.pointee.reply.pointee.integer(0)
+            }
+            letGo(slot, connection)
+        }
+        if limits.idleSecondsMax > 0 { closeIdle(now) }
+        if !ready.isEmpty { executeAfterTick() }
+        executor.publishCounters()
+    }
+
+    /// Connections that the tick let go are served in the same turn.
+    private func executeAfterTick() {
+        let slots = ready
+        ready.removeAll(keepingCapacity: true)
+        for slot in slots {
+            guard let connection = connections[slot] else { continue }
+            connection.pointee.isReady = false
+            execute(slot, connection)
+        }
+        flushScheduled()
+        closeDoomed()
+    }
+
+    private func closeIdle(_ now: Int64) {
+        let oldest = now - Int64(limits.idleSecondsMax) * 1000
+        for (slot, place) in connections.slots.enumerated() {
+            guard let connection = place, !connection.pointee.isHeld,
+                !connection.pointee.session.pointee.isMonitor,
+                connection.pointee.lastActiveMilliseconds < oldest
+            else { continue }
+            doomed.append(slot)
+        }
+        closeDoomed()
+    }
+
+    /// One slice of upkeep over the partitions of this loop: every n-th.
+    func continueUpkeep() {
+        let start = monotonicMicroseconds
+        var elapsed: Int64 = 0
+        while elapsed < Self.sliceMicroseconds {
+            guard upkeep.nextPartition < Slots.partitionCount else {
+                upkeep.isBehind = false
+                return
+            }
+            if !executor.maintain(upkeep.nextPartition, bucketsMax: 128) {
+                upkeep.nextPartition += shared.mailboxes.count
+            }
+            elapsed = monotonicMicroseconds - start
+        }
+        upkeep.spentMicroseconds += elapsed
+        if upkeep.spentMicroseconds >= Self.tickBudgetMicroseconds { upkeep.isBehind = false }
+    }
+}

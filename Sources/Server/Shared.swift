@@ -1,0 +1,106 @@
+/// What all loops of the process share beyond the node itself: each other's mailboxes, the limits, the pause.
+import Base
+import Commands
+import Core
+import OS
+import Synchronization
+
+/// What an operator may change while the server runs, as far as connections care.
+struct ConnectionLimits: Sendable {
+    var clientsMax = 10_000
+    var idleSecondsMax = 0
+    var keepAliveSeconds = 300
+    var bulkBytesMax = Limits.bulkBytesMax
+    var queryBufferBytesMax = Limits.queryBufferBytesMax
+    /// Of a normal client; 0 is no limit.
+    var outputBytesHard = 0
+    var outputBytesSoft = 0
+    var outputSoftSeconds = 0
+    /// SHA-free on purpose: compared in constant time, kept in memory only. Empty: no password.
+    var password: [UInt8] = []
+    var isProtected = true
+    var ticksPerSecond = 10
+}
+
+final class Shared: Sendable {
+    let node: Node
+    let locks: PartitionLocks
+    let mailboxes: [Mailbox]
+    let counters: [LoopCounters]
+    let nextClient = Atomic<UInt64>(1)
+    /// Clients connected to all loops.
+    let clientCount = Atomic<Int>(0)
+    let monitorCount = Atomic<Int>(0)
+    /// Unix milliseconds until which clients are held back, 0 when they are not.
+    let pausedUntil = Atomic<Int64>(0)
+    /// The pause holds back writes only.
+    let pausesWritesOnly = Atomic<Bool>(false)
+    let isDraining = Atomic<Bool>(false)
+    private let limitsBox: Mutex<ConnectionLimits>
+    /// Asks the main thread to stop the process.
+    let stop: Stop
+
+    init(
+        node: Node, locks: PartitionLocks, mailboxes: [Mailbox], limits: ConnectionLimits, stop: Stop
+    ) {
+        self.node = node
+        self.locks = locks
+        self.mailboxes = mailboxes
+        self.stop = stop
+        counters = mailboxes.map { _ in LoopCounters() }
+        limitsBox = Mutex(limits)
+    }
+
+    var limits: ConnectionLimits { limitsBox.withLock { $0 } }
+
+    func changeLimits(_ change: (inout ConnectionLimits) -> Void) {
+        limitsBox.withLock { change(&$0) }
+        for mailbox in mailboxes { mailbox.post(.reloadLimits) }
+    }
+
+    /// Whether commands are held back at this moment, and which.
+    func pause(nowMilliseconds: Int64) -> (isActive: Bool, writesOnly: Bool) {
+        let until = pausedUntil.load(ordering: .relaxed)
+        guard until > nowMilliseconds else { return (false, false) }
+        return (true, pausesWritesOnly.load(ordering: .relaxed))
+    }
+}
+
+/// Numbers of one loop that INFO sums up; written by the loop alone.
+final class LoopCounters: Sendable {
+    let clients = Atomic<Int>(0)
+    let blockedClients = Atomic<Int>(0)
+    let connectionsReceived = Atomic<UInt64>(0)
+    let connectionsRejected = Atomic<UInt64>(0)
+    let inputBytes = Atomic<UInt64>(0)
+    let outputBytes = Atomic<UInt64>(0)
+    let turns = Atomic<UInt64>(0)
+    let inputBufferBytesMax = Atomic<Int>(0)
+    let outputBufferBytesMax = Atomic<Int>(0)
+
+    @inline(__always)
+    static func bump(_ counter: borrowing Atomic<UInt64>, _ amount: Int) {
+        counter.store(counter.load(ordering: .relaxed) &+ UInt64(amount), ordering: .relaxed)
+    }
+}
+
+/// How the main thread learns that it is time to go.
+final class Stop: Sendable {
+    enum Request: Int, Sendable {
+        case none, graceful, immediate
+    }
+
+    private let request = Atomic<Int>(0)
+    let wakeUp: WakeUp
+
+    init() throws(SystemError) { wakeUp = try WakeUp() }
+
+    func ask(_ kind: Request) {
+        _ = request.max(kind.rawValue, ordering: .releasing)
+        wakeUp.signal()
+    }
+
+    func takeBack() { request.store(0, ordering: .releasing) }
+
+    var current: Request { Request(rawValue: request.load(ordering: .acquiring)) ?? .none }
+}
