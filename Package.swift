@@ -50,5 +50,6 @@ let package = Package(
         .executableTarget(name: "a2", dependencies: ["Base", "OS", "Server"], swiftSettings: settings),
 
         tests("BaseTests", ["Base"]),
+        tests("CRDTTests", ["Base", "CRDT"]),
     ]
 )
