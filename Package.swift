@@ -52,5 +52,6 @@ let package = Package(
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
         tests("RESPTests", ["Base", "RESP"]),
+        tests("CRDTTests", ["Base", "CRDT"]),
     ]
 )

@@ -1,0 +1,88 @@
+/// What a record was written against: the frame around it, which names its write and what its author had seen.
+import Base
+
+public struct FrameContext: Sendable {
+    /// The frame's own stamp: the dot of everything its records add.
+    public var stamp: Stamp
+    /// What the origin had applied in the partition before this frame.
+    public var dependencies: Versions
+    /// The origin's frame before this one.
+    public var prev: Stamp
+    /// The stable cut the origin announces with this frame. Every member has applied everything up to it, and a
+    /// receiver holds the frame until it has too.
+    public var cut: Stamp
+
+    public init(stamp: Stamp, dependencies: Versions, prev: Stamp, cut: Stamp) {
+        self.stamp = stamp
+        self.dependencies = dependencies
+        self.prev = prev
+        self.cut = cut
+    }
+
+    public var origin: Replica { stamp.replica }
+
+    /// Whether the origin had applied `dot` before it wrote this frame: never true of the frame's own stamp,
+    /// because a record that clears and writes must not clear what it writes.
+    public func covers(_ dot: Stamp) -> Bool {
+        if dot <= cut { return dot != stamp }
+        return dot.replica == origin ? dot <= prev : dependencies.covers(dot)
+    }
+
+    /// Whether a replica at `versions` has applied everything the origin had.
+    public func isCovered(by versions: Versions) -> Bool {
+        dependencies.stamps.allSatisfy { $0 <= cut || $0.replica == origin || versions.covers($0) }
+    }
+}
+
+/// The parts of a key that a record can clear.
+public struct Slots: OptionSet, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let cell = Slots(rawValue: 1)
+    public static let members = Slots(rawValue: 2)
+    public static let deadline = Slots(rawValue: 4)
+    public static let all: Slots = [.cell, .members, .deadline]
+}
+
+/// Rules to leave out, so that the tests can show that each is needed. Only debug builds look at them.
+public struct Faults: OptionSet, Sendable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    public static let noDeferred = Faults(rawValue: 1)
+    public static let earlyLoserDrop = Faults(rawValue: 2)
+    public static let noRunStart = Faults(rawValue: 4)
+    public static let clearCoversOwnFrame = Faults(rawValue: 8)
+    public static let noPendingClear = Faults(rawValue: 16)
+}
+
+/// The receiver's side of a merge: what it has applied in the partition, and what it remembers of removes
+/// that came before what they remove.
+public struct MergeContext: Sendable {
+    /// What the receiver has applied, this frame not included.
+    public var versions: Versions
+    public var deferred: Deferred
+    public var pendingClears: PendingClears
+
+    public init(
+        versions: Versions = Versions(), deferred: Deferred = Deferred(), pendingClears: PendingClears = PendingClears()
+    ) {
+        self.versions = versions
+        self.deferred = deferred
+        self.pendingClears = pendingClears
+    }
+
+    /// Call after a frame's records are merged: advances the versions and forgets what they now cover.
+    public mutating func advance(to stamp: Stamp) {
+        versions.advance(to: stamp)
+        deferred.purge(versions)
+        pendingClears.purge(versions)
+    }
+
+    #if DEBUG
+        public var faults: Faults = []
+    #else
+        public var faults: Faults { [] }
+    #endif
+}
