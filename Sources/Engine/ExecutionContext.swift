@@ -11,6 +11,7 @@ public struct ExecutionContext: ~Copyable {
     public var hasElidedRecord = false
     /// Several commands or keys share a frame: records are written at commit, one per key, net.
     public var accumulates = false
+    var touched = TouchedKeys()
     public var random: SeededRandom
     public var access = AccessClock()
     /// Reads do not count as accesses: CLIENT NO-TOUCH, OBJECT, TYPE.
@@ -29,6 +30,12 @@ public struct ExecutionContext: ~Copyable {
 
     public init(random: SeededRandom) {
         self.random = random
+    }
+
+    /// Ends an accumulation: the touched keys have become records.
+    public mutating func endAccumulating() {
+        accumulates = false
+        if !touched.isEmpty { touched.removeAll() }
     }
 }
 

@@ -16,9 +16,9 @@ extension KeyHandle {
         }
         let length = lengthOfValue(position.entry)
         if suffix.isEmpty { return length }
-        guard shortWay(position) else { return generalPatch(.append(suffix.array), position) }
+        guard shortWay(position) else { return generalPatch(.append(suffix.array)) }
         noteWrite()
-        recordPatch(.append, offset: length, suffix)
+        recordPatch(.append, on: .settled(position.entry.stamp), offset: length, suffix)
         let value = extend(position, to: length + suffix.count)
         a2_memory_copy(value + length, suffix.start, suffix.count)
         return length + suffix.count
@@ -32,10 +32,10 @@ extension KeyHandle {
             return storePadded(block)
         }
         guard shortWay(position) else {
-            return generalPatch(.overwrite(offset: offset, bytes: bytes.array), position)
+            return generalPatch(.overwrite(offset: offset, bytes: bytes.array))
         }
         noteWrite()
-        recordPatch(.overwrite, offset: offset, bytes)
+        recordPatch(.overwrite, on: .settled(position.entry.stamp), offset: offset, bytes)
         let length = max(lengthOfValue(position.entry), offset + bytes.count)
         let value = extend(position, to: length)
         a2_memory_copy(value + offset, bytes.start, bytes.count)
@@ -53,30 +53,32 @@ extension KeyHandle {
             return
         }
         guard shortWay(position) else {
-            _ = generalPatch(.setBit(offset: offset, to: bit), position)
+            _ = generalPatch(.setBit(offset: offset, to: bit))
             return
         }
         noteWrite()
-        RecordCodec.appendSetBit(
-            to: &context.pointee.records, database: database, key: name, offset: offset, bit: bit)
+        RecordCodec.appendPatch(
+            database: database, key: name, target: .settled(position.entry.stamp), setBitAt: offset, to: bit,
+            out: &context.pointee.records)
         let value = extend(position, to: max(lengthOfValue(position.entry), byteOffset + 1))
         value[byteOffset] = bit ? value[byteOffset] | mask : value[byteOffset] & ~mask
     }
 
     private enum PatchKind { case append, overwrite }
 
-    private func recordPatch(_ kind: PatchKind, offset: Int, _ bytes: ByteView) {
+    private func recordPatch(_ kind: PatchKind, on target: PatchTarget, offset: Int, _ bytes: ByteView) {
         guard bytes.count <= Limits.windowFrameBytesMax else {
             context.pointee.hasElidedRecord = true
             return
         }
         switch kind {
         case .append:
-            RecordCodec.appendAppend(
-                to: &context.pointee.records, database: database, key: name, suffix: bytes)
+            RecordCodec.appendPatch(
+                database: database, key: name, target: target, append: bytes, to: &context.pointee.records)
         case .overwrite:
-            RecordCodec.appendOverwrite(
-                to: &context.pointee.records, database: database, key: name, offset: offset, bytes: bytes)
+            RecordCodec.appendPatch(
+                database: database, key: name, target: target, overwriteAt: offset, with: bytes,
+                to: &context.pointee.records)
         }
     }
 
@@ -109,7 +111,7 @@ extension KeyHandle {
         case .bytes: entry.inlineBytes.count
         case .integer: decimalLength(entry.integer)
         case .shared: entry.block.count
-        case .general: entry.general.takeUnretainedValue().lengthOfString(&context.pointee)
+        case .general: entry.general.takeUnretainedValue().text(at: context.pointee.nowMilliseconds)?.count ?? 0
         }
     }
 

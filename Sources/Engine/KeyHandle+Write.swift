@@ -54,7 +54,7 @@ extension KeyHandle {
     @inline(__always)
     public func set(_ value: NewValue, deadline change: DeadlineChange = .none) {
         let position = liveEntry()
-        guard shortWay(position) else { return generalSet(value, change, position) }
+        guard shortWay(position) else { return generalSet(value, change) }
         let deadline: Int64?
         switch change {
         case .none: deadline = nil
@@ -86,7 +86,7 @@ extension KeyHandle {
             context.pointee.hasElidedRecord = true
         } else {
             RecordCodec.appendSet(
-                to: &context.pointee.records, database: database, key: name, value: value, deadline: deadline)
+                database: database, key: name, value: value, deadline: deadline, to: &context.pointee.records)
         }
     }
 
@@ -149,10 +149,10 @@ extension KeyHandle {
     @discardableResult
     public func delete() -> Bool {
         guard let position = liveEntry() else { return false }
-        guard shortWay(position) else { return generalDelete(position) }
+        guard shortWay(position) else { return generalDelete() }
         _ = partition.pointee.stampForWrite(&context.pointee)
         noteWrite()
-        RecordCodec.appendClear(to: &context.pointee.records, database: database, key: name)
+        RecordCodec.appendClear(database: database, key: name, to: &context.pointee.records)
         partition.pointee.discard(position, database, hash)
         return true
     }
@@ -161,7 +161,7 @@ extension KeyHandle {
     @inline(__always)
     public func increment(by amount: Int64) throws(IncrementFailure) -> Int64 {
         let position = liveEntry()
-        guard shortWay(position) else { return try generalIncrement(by: amount, position) }
+        guard shortWay(position) else { return try generalIncrement(by: amount) }
         var present: Int64 = 0
         if let entry = position?.entry {
             if entry.kind == .integer {
@@ -177,7 +177,8 @@ extension KeyHandle {
         if overflow { throw .overflow }
         let stamp = partition.pointee.stampForWrite(&context.pointee)
         noteWrite()
-        RecordCodec.appendIncrement(to: &context.pointee.records, database: database, key: name, amount: amount)
+        RecordCodec.appendIncrement(
+            database: database, key: name, amount: amount, createsKey: position == nil, to: &context.pointee.records)
         if let entry = position?.entry, entry.kind == .integer {
             entry.integer = sum
             entry.stamp = stamp
@@ -194,12 +195,12 @@ extension KeyHandle {
     /// lies in the future.
     public func setDeadline(milliseconds: Int64) {
         guard let position = liveEntry() else { return }
-        guard shortWay(position) else { return generalDeadline(milliseconds, position) }
+        guard shortWay(position) else { return generalDeadline(milliseconds) }
         let entry = position.entry
         let stamp = partition.pointee.stampForWrite(&context.pointee)
         noteWrite()
         RecordCodec.appendDeadline(
-            to: &context.pointee.records, database: database, key: name, deadline: milliseconds)
+            database: database, key: name, deadline: milliseconds, to: &context.pointee.records)
         if entry.hasDeadline {
             setDeadline(entry, milliseconds)
             entry.stamp = stamp
@@ -212,12 +213,13 @@ extension KeyHandle {
     public func persist() -> Bool {
         guard let position = liveEntry(), position.entry.hasDeadline else { return false }
         guard shortWay(position) else {
-            generalDeadline(.max, position)
+            generalDeadline(nil)
             return true
         }
         let stamp = partition.pointee.stampForWrite(&context.pointee)
         noteWrite()
-        RecordCodec.appendDeadline(to: &context.pointee.records, database: database, key: name, deadline: .max)
+        RecordCodec.appendDeadline(
+            database: database, key: name, deadline: DeadlineRegister.persist, to: &context.pointee.records)
         relocate(position, deadline: nil, stamp: stamp)
         return true
     }

@@ -39,12 +39,6 @@ public enum StringValue {
     case shared(SharedBlock)
 }
 
-/// The types a key can show.
-public enum ValueType: UInt8, Sendable {
-    case string
-    case set
-}
-
 extension KeyHandle {
     /// The live entry, or nil where the key is absent or past its deadline. Does not count as an access.
     @inline(__always)
@@ -57,6 +51,12 @@ extension KeyHandle {
     @inline(never)
     private func unexpired(_ position: SlotPosition) -> SlotPosition? {
         if position.entry.deadlineMilliseconds > context.pointee.nowMilliseconds { return position }
+        // What somebody wrote without having seen the deadline outlives it.
+        if position.entry.kind == .general,
+            position.entry.general.takeUnretainedValue().state.exists(at: context.pointee.nowMilliseconds)
+        {
+            return position
+        }
         partition.pointee.reclaimExpired(position, database, hash, &context.pointee)
         return nil
     }
@@ -82,7 +82,8 @@ extension KeyHandle {
 
     public var type: ValueType? {
         guard let entry = liveEntry()?.entry else { return nil }
-        return entry.kind == .general ? entry.general.takeUnretainedValue().type : .string
+        guard entry.kind == .general else { return .string }
+        return entry.general.takeUnretainedValue().state.type(at: context.pointee.nowMilliseconds)
     }
 
     /// The value, counted as a keyspace hit or miss: what a reading command calls.
@@ -110,7 +111,7 @@ extension KeyHandle {
         case .bytes: return .bytes(entry.inlineBytes)
         case .integer: return .integer(entry.integer)
         case .shared: return .shared(entry.block)
-        case .general: return entry.general.takeUnretainedValue().stringValue(&context.pointee)
+        case .general: return entry.general.takeUnretainedValue().stringValue(at: context.pointee.nowMilliseconds)
         }
     }
 
@@ -132,7 +133,8 @@ extension KeyHandle {
     /// Unix milliseconds at which the key ends, nil where it does not; only of a key that exists.
     public var deadlineMilliseconds: Int64? {
         guard let entry = liveEntry()?.entry, entry.hasDeadline else { return nil }
-        return entry.deadlineMilliseconds
+        guard entry.kind == .general else { return entry.deadlineMilliseconds }
+        return entry.general.takeUnretainedValue().state.deadline(at: context.pointee.nowMilliseconds)
     }
 
     /// What OBJECT and A2.META tell of a key, without touching it.

@@ -21,8 +21,12 @@ public struct Partition: ~Copyable {
     var clock = HybridClock()
     /// The stamp of the frame being drafted, zero while nothing has been written.
     public internal(set) var draftStamp = Stamp.zero
-    /// For each replica the highest stamp applied here.
-    public internal(set) var versions = Versions()
+    /// What peers' frames have brought, and what they removed ahead of its coming. The versions in it may lag
+    /// behind this replica's own latest stamp.
+    var receiver = MergeContext()
+    var stability = Stability()
+    /// Keys in general form, to be settled when the cut moves.
+    var unsettled: [DatabaseKey] = []
     /// The stamp of this replica's latest frame here.
     public internal(set) var latestOwnStamp = Stamp.zero
 
@@ -112,19 +116,19 @@ public struct Partition: ~Copyable {
     /// Closes the draft: its frame is on its way.
     @inline(__always)
     public mutating func closeDraft() {
-        versions.advance(to: draftStamp)
         latestOwnStamp = draftStamp
         draftStamp = .zero
+        if !isSole { noteOwnFrame() }
     }
 
     /// Whether this node is the only member: then everything it has written is stable.
     public internal(set) var isSole = true
 
     /// What every member is known to have applied. A node without peers is its only member.
-    public var announcedCut: Stamp { latestOwnStamp }
+    public var announcedCut: Stamp { isSole ? latestOwnStamp : stability.cut }
 
     /// What every member has announced as its cut: history at or before it may be forgotten.
-    public var settleCut: Stamp { latestOwnStamp }
+    public var settleCut: Stamp { isSole ? latestOwnStamp : stability.settleCut }
 
     // MARK: Entries
 

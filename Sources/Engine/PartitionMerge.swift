@@ -1,0 +1,157 @@
+/// Taking in a peer's frame: the other side of a write.
+///
+/// A frame applies if it follows the last one of its origin here and everything its cut promises has
+/// arrived. Its records are decoded before the first is applied, so a malformed frame changes nothing.
+import Base
+import CRDT
+
+/// What becomes of a frame that arrives.
+public enum MergeOutcome: Equatable, Sendable {
+    case applied
+    /// Seen before.
+    case duplicate
+    /// An earlier frame of its origin is missing; this is the last one here.
+    case gap(after: Stamp)
+    /// Its cut is ahead of what this node has applied: hold it until that has come.
+    case waitsForCut
+    /// It overlaps what is here without continuing it: two nodes write under one name, or history was lost.
+    case fork
+    case malformed
+}
+
+extension Partition {
+    /// For each replica the highest stamp applied here, this one's own included.
+    public var versions: Versions {
+        var versions = receiver.versions
+        versions.advance(to: latestOwnStamp)
+        return versions
+    }
+
+    /// Declares who counts for stability, this replica among them. A partition starts as its own only member.
+    public mutating func setMembers(_ members: [Replica]) {
+        precondition(members.contains(replica), "members \(members) without \(replica)")
+        isSole = members.count == 1
+        stability = Stability(members: members)
+        stability.noteApplied(versions, by: replica)
+    }
+
+    /// What a frame of this replica depends on: everything applied here from others.
+    public var dependencies: Versions { receiver.versions }
+
+    public mutating func merge(
+        _ frame: FrameContext, records: ByteView, _ context: inout ExecutionContext
+    ) -> MergeOutcome {
+        precondition(draftStamp.isZero, "a frame arrived while one is being drafted")
+        let latest = versions[frame.origin]
+        if frame.stamp <= latest { return .duplicate }
+        if frame.prev != latest { return frame.prev > latest ? .gap(after: latest) : .fork }
+        for member in stability.members where member != replica && member != frame.origin {
+            if versions[member] < frame.cut { return .waitsForCut }
+        }
+        guard let decoded = decode(records) else { return .malformed }
+        receiver.versions.advance(to: latestOwnStamp)
+        for record in decoded {
+            switch record {
+            case .key(let key, let delta): merge(delta, key, frame, &context)
+            case .clearDatabase(let database): mergeClear(database, frame, &context)
+            }
+        }
+        receiver.advance(to: frame.stamp)
+        clock.observe(frame.stamp)
+        stability.note(frame.dependencies, stamp: frame.stamp, cut: frame.cut)
+        stability.noteApplied(versions, by: replica)
+        settleWhatIsStable(&context)
+        return .applied
+    }
+
+    private func decode(_ records: ByteView) -> [Record]? {
+        var reader = ByteReader(records)
+        var decoded: [Record] = []
+        while !reader.isAtEnd {
+            guard let record = RecordCodec.decode(&reader) else { return nil }
+            let database =
+                switch record {
+                case .key(let key, _): key.database
+                case .clearDatabase(let database): database
+                }
+            guard database < databaseCount else { return nil }
+            decoded.append(record)
+        }
+        return decoded
+    }
+
+    private mutating func merge(
+        _ delta: Delta, _ key: DatabaseKey, _ frame: FrameContext, _ context: inout ExecutionContext
+    ) {
+        key.key.withView { name in
+            withHandle(key.database, name, &context) { handle in
+                var state = handle.partition.pointee.state(of: handle)
+                state.merge(delta, of: key, in: frame, receiver: &handle.partition.pointee.receiver)
+                handle.noteWrite()
+                handle.partition.pointee.store(state, for: handle)
+            }
+        }
+    }
+
+    private mutating func mergeClear(_ database: Int, _ frame: FrameContext, _ context: inout ExecutionContext) {
+        if !frame.isCovered(by: receiver.versions) {
+            receiver.pendingClears.insert(PendingClears.Clear(context: frame, slots: .all), ofDatabase: database)
+        }
+        for name in keys(of: database) {
+            name.withView { name in
+                withHandle(database, name, &context) { handle in
+                    var state = handle.partition.pointee.state(of: handle)
+                    state.mergeClear(in: frame)
+                    handle.noteWrite()
+                    handle.partition.pointee.store(state, for: handle)
+                }
+            }
+        }
+    }
+
+    /// All key names of a database, in hash order.
+    func keys(of database: Int) -> [[UInt8]] {
+        var names: [[UInt8]] = []
+        var position: UInt64? = 0
+        while let at = position {
+            position = tables[database].visit(at) { names.append($0.entry.key.array) }
+        }
+        return names
+    }
+
+    mutating func withHandle(
+        _ database: Int, _ name: ByteView, _ context: inout ExecutionContext, _ body: (KeyHandle) -> Void
+    ) {
+        withUnsafeMutablePointer(to: &self) { partition in
+            withUnsafeMutablePointer(to: &context) { context in
+                body(
+                    KeyHandle(
+                        partition: partition, context: context, database: database,
+                        hash: partition.pointee.hash(of: name), name: name))
+            }
+        }
+    }
+
+    /// This replica's frame is on its way: what it announced, it has announced to itself too.
+    mutating func noteOwnFrame() {
+        stability.note(versions, stamp: latestOwnStamp, cut: stability.cut)
+    }
+
+    /// Forgets the history that no frame still in flight can ask for.
+    mutating func settleWhatIsStable(_ context: inout ExecutionContext) {
+        guard !unsettled.isEmpty else { return }
+        let keys = unsettled
+        unsettled.removeAll(keepingCapacity: true)
+        for key in keys {
+            key.key.withView { name in
+                withHandle(key.database, name, &context) { handle in
+                    guard let entry = handle.partition.pointee.tables[key.database].find(name, handle.hash)?.entry,
+                        entry.kind == .general
+                    else { return }
+                    // Storing settles, and remembers the key again if something is left.
+                    handle.partition.pointee.store(entry.general.takeUnretainedValue().state, for: handle)
+                }
+            }
+        }
+    }
+}
