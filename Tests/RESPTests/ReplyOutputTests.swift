@@ -57,6 +57,12 @@ private func gathered(_ writer: borrowing ReplyWriter, limit: Int) -> [UInt8] {
                     sharedCount += 1
                 case 3:
                     let mark = writer.mark
+                    if random.below(2) == 0 {
+                        // What came before the mark may go out meanwhile.
+                        let next = gathered(writer, limit: 100)
+                        sent += next
+                        writer.consume(next.count) { store.release($0) }
+                    }
                     writer.pong()
                     let (start, token) = store.add([1, 2, 3])
                     writer.bulk(shared: start, count: 3, token: token)

@@ -86,6 +86,24 @@ import Testing
         }
     }
 
+    @Test("A line found too long stays so when its end arrives")
+    func lateLineEnd() {
+        let limits = ParserLimits()
+        for head in ["", "*", "*1\r\n$"] {
+            var parser = RequestParser()
+            var list = ArgumentList()
+            var buffer = ByteBuffer()
+            buffer.append(bytes(head) + [UInt8](repeating: 0x30, count: Limits.inlineBytesMax + 1))
+            let failure = parser.next(buffer.view, into: &list, limits: limits)
+            guard case .failure = failure else {
+                Issue.record("\(head): \(failure)")
+                return
+            }
+            buffer.append("\r\n")
+            #expect(parser.next(buffer.view, into: &list, limits: limits) == failure)
+        }
+    }
+
     @Test("Limits hold at their exact values")
     func limits() {
         let stranger = ParserLimits(isAuthenticated: false)
