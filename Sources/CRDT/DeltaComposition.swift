@@ -110,13 +110,16 @@ private struct Composer {
         if slots.contains(.cell) { delta.resets = before.cell.observedIncrements }
     }
 
-    /// Before a write that keeps what is there: leftovers of an absent or expired key go first, what partly
-    /// outlived its deadline is written anew without it, and the hidden type goes.
+    /// Before a write that keeps what is there: a write that creates the key clears, what partly outlived its
+    /// deadline is written anew without it, and the hidden type goes.
     mutating func prepare(for slot: Slots) {
         let state = current
         let living = state.living(at: now)
         if living.winningType == nil {
-            if state.cell.exists || !state.members.isBlank || !state.deadline.isBlank { clear() }
+            clear()
+            // Even where nothing is left here: an EXPIRE that outlived a DEL goes when the key settles, and
+            // whoever has not settled yet must not give that deadline to the new key.
+            delta.cleared = .all
         } else if living != state {
             rewrite(living)
         } else if slot == .cell, !state.members.isBlank {
@@ -153,7 +156,6 @@ private struct Composer {
             case .at(let milliseconds): milliseconds
             }
         clear()
-        // Even where nothing is known to be there, so that the fast path and this agree.
         delta.cleared = .all
         delta.base = Delta.NewBase(value: value, deadline: deadline)
     }

@@ -61,10 +61,12 @@ public enum RecordCodec {
     }
 
     /// INCR and its kin as a run of its own: right whenever the author has no live run on the key that reaches
-    /// past the cut it announces.
+    /// past the cut it announces. `createsKey` when the key was absent: what creates a key clears it.
     @inline(__always)
-    public static func appendIncrement(database: Int, key: ByteView, amount: Int64, to out: inout ByteBuffer) {
-        appendHeader(.increment, database, key, to: &out)
+    public static func appendIncrement(
+        database: Int, key: ByteView, amount: Int64, createsKey: Bool, to out: inout ByteBuffer
+    ) {
+        appendHeader(createsKey ? [.clearAll, .increment] : .increment, database, key, to: &out)
         out.append(0 as UInt8)
         out.append(0 as UInt8)
         out.append(zigzag: amount)
@@ -98,7 +100,7 @@ public enum RecordCodec {
         append(deadline: deadline, to: &out)
     }
 
-    /// APPEND on `target`: `.settled` or `.base` with the entry's stamp, or `.empty`.
+    /// APPEND on `target`: `.settled` or `.base` with the entry's stamp, or `.empty` when the key was absent.
     @inline(__always)
     public static func appendPatch(
         database: Int, key: ByteView, target: PatchTarget, append bytes: ByteView, to out: inout ByteBuffer
@@ -219,7 +221,7 @@ public enum RecordCodec {
     private static func appendPatchHeader(
         _ database: Int, _ key: ByteView, _ target: PatchTarget, operation: UInt8, to out: inout ByteBuffer
     ) {
-        appendHeader(.patches, database, key, to: &out)
+        appendHeader(target == .empty ? [.clearAll, .patches] : .patches, database, key, to: &out)
         append(target, to: &out)
         out.append(1 as UInt8)
         out.append(operation)

@@ -43,6 +43,7 @@ extension RecordCodec {
         if flags.contains(.base) {
             let value = reader.lengthPrefixed().array
             let deadline = flags.contains(.baseDeadline) ? decodeDeadline(&reader) : nil
+            if deadline == DeadlineRegister.persist { return nil }
             delta.base = Delta.NewBase(value: value, deadline: deadline)
         }
         if flags.contains(.increment) {

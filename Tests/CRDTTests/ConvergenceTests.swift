@@ -103,7 +103,7 @@ struct Schedule {
             commands.append((name, operation))
             let expected = expectation(operation, state, time)
             probe = cluster.nodes[node]
-            guard !probe.severalRecords, probe.receiver.faults.isEmpty else { continue }
+            guard probe.receiver.faults.isEmpty else { continue }
             _ = probe.write(commands, now: cluster.now + skew[node])
             let seen = probe.state(name).visible(at: time)
             if seen != expected {
