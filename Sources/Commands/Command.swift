@@ -139,6 +139,9 @@ public struct Command: Sendable {
         arity >= 0 ? argumentCount == arity : argumentCount >= -arity
     }
 
+    /// Called through its subcommands.
+    public var isContainer: Bool { !subcommands.isEmpty }
+
     /// One key, at one place: the common case, executed without any bookkeeping.
     @inline(__always)
     public var hasSingleKey: Bool { firstKey > 0 && firstKey == lastKey }

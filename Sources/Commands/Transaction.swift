@@ -55,6 +55,8 @@ public final class Transaction {
         blocks.append(block)
     }
 
+    public var hasWrites: Bool { queue.contains { $0.command.pointee.flags.contains(.write) } }
+
     public var queuedBytes: Int { bytes.count + ranges.count * 16 + queue.count * 32 }
 
     /// Lends the arguments of each queued command in turn.

@@ -53,7 +53,7 @@ extension KeyHandle {
             return
         }
         guard shortWay(position) else {
-            _ = generalPatch(.setBit(offset: offset, to: bit))
+            _ = generalPatch(.setBit(offset: offset, bit: bit))
             return
         }
         noteWrite()

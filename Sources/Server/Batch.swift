@@ -28,12 +28,8 @@ struct Batch: ~Copyable {
     }
 
     private let prepared = UnsafeMutablePointer<Prepared>.allocate(capacity: Limits.batchCommandsMax)
-    private let noBlocks = UnsafeMutablePointer<SharedBlock>.allocate(capacity: 1)
 
-    deinit {
-        prepared.deallocate()
-        noBlocks.deallocate()
-    }
+    deinit { prepared.deallocate() }
 
     /// Executes everything that has arrived whole on the connection, until it runs out or has to wait.
     borrowing func execute(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop) {
@@ -45,7 +41,7 @@ struct Batch: ~Copyable {
             connection.pointee.query.consume(
                 connection.pointee.parser.finishBatch(&connection.pointee.arguments))
             if !connection.pointee.blocks.isEmpty, !connection.pointee.parser.isInsideCommand {
-                connection.pointee.releaseBlocks()
+                connection.pointee.blocks.releaseAll()
             }
             if connection.pointee.isHeld || connection.pointee.closesAfterReply { return }
             switch stop {
@@ -157,8 +153,7 @@ struct Batch: ~Copyable {
             let arguments = Arguments(
                 ranges: connection.pointee.arguments.pointer(at: item.firstArgument), count: item.argumentCount,
                 buffer: connection.pointee.query.view.start, side: connection.pointee.arguments.sideStart,
-                blocks: connection.pointee.blocks.isEmpty
-                    ? UnsafePointer(noBlocks) : connection.pointee.blockStart)
+                blocks: UnsafePointer(connection.pointee.blocks.start))
             if let command = item.command, item.partition >= 0, !isWatched,
                 loop.executor.admitsPlainly(command, session)
             {

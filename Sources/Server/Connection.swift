@@ -18,7 +18,7 @@ struct Connection: ~Copyable {
     var parser = RequestParser()
     var arguments = ArgumentList()
     /// Blocks that hold large arguments of the command being received.
-    var blocks: [SharedBlock] = []
+    var blocks = BlockList()
     /// The last of them is still being read.
     var blockBytesMissing = 0
 
@@ -75,7 +75,6 @@ struct Connection: ~Copyable {
         reply.pointee.removeAll { Connection.release($0) }
         reply.deinitialize(count: 1)
         reply.deallocate()
-        for block in blocks { block.release() }
         Socket.close(descriptor)
     }
 
@@ -90,8 +89,37 @@ struct Connection: ~Copyable {
         SharedBlock(address: address).release()
     }
 
-    mutating func releaseBlocks() {
-        for block in blocks { block.release() }
-        blocks.removeAll()
+}
+
+/// Blocks by number, at an address that stays while a command runs.
+struct BlockList: ~Copyable {
+    private(set) var start = UnsafeMutablePointer<SharedBlock>.allocate(capacity: 1)
+    private var capacity = 1
+    private(set) var count = 0
+
+    deinit {
+        for index in 0..<count { start[index].release() }
+        start.deallocate()
+    }
+
+    var isEmpty: Bool { count == 0 }
+
+    subscript(index: Int) -> SharedBlock { start[index] }
+
+    mutating func append(_ block: SharedBlock) {
+        if count == capacity {
+            let larger = UnsafeMutablePointer<SharedBlock>.allocate(capacity: capacity * 2)
+            larger.update(from: start, count: count)
+            start.deallocate()
+            start = larger
+            capacity *= 2
+        }
+        start[count] = block
+        count += 1
+    }
+
+    mutating func releaseAll() {
+        for index in 0..<count { start[index].release() }
+        count = 0
     }
 }

@@ -1,6 +1,7 @@
 /// The connections of one loop by slot. A token carries slot and the low bits of the client id, so that an
 /// event for a connection that has just been closed finds nobody.
 import Base
+import Commands
 
 struct ConnectionTable: ~Copyable {
     private(set) var slots: [UnsafeMutablePointer<Connection>?] = []

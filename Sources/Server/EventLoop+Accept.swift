@@ -1,5 +1,7 @@
 /// How connections come in: the first loop accepts and hands each to the loop with the fewest clients.
 import Base
+import Engine
+import Core
 import Commands
 import OS
 import RESP

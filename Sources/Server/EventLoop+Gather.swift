@@ -1,5 +1,7 @@
 /// Questions that all loops answer: CLIENT LIST, CLIENT KILL, CLIENT UNBLOCK.
 import Base
+import Engine
+import Core
 import Commands
 import RESP
 

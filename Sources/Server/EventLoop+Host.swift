@@ -1,5 +1,7 @@
 /// What commands ask of the process: other clients, the pause, monitors, timers, the end.
 import Base
+import Engine
+import Core
 import Commands
 import OS
 import RESP

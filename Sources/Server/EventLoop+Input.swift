@@ -1,5 +1,6 @@
 /// Reading: into the query buffer, or for a large argument straight into the block that will hold it.
 import Base
+import Core
 import Engine
 import OS
 import RESP
@@ -53,7 +54,7 @@ extension EventLoop {
     }
 
     private func receiveIntoBlock(_ connection: UnsafeMutablePointer<Connection>) -> (got: Int, wanted: Int) {
-        guard let block = connection.pointee.blocks.last else { return (0, 0) }
+        let block = connection.pointee.blocks[connection.pointee.blocks.count - 1]
         let wanted = min(connection.pointee.blockBytesMissing, 4 << 20)
         let got = Socket.receive(connection.pointee.descriptor, into: block.bytes + block.count, count: wanted)
         guard got > 0 else { return (got, wanted) }

@@ -1,5 +1,7 @@
 /// Ten times a second: timers, idle clients, and the upkeep of the partitions this loop looks after.
 import Base
+import RESP
+import Engine
 import Commands
 import Core
 import OS

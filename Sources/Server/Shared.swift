@@ -36,6 +36,7 @@ final class Shared: Sendable {
     /// The pause holds back writes only.
     let pausesWritesOnly = Atomic<Bool>(false)
     let isDraining = Atomic<Bool>(false)
+    let loopsRunning: Atomic<Int>
     private let limitsBox: Mutex<ConnectionLimits>
     /// Asks the main thread to stop the process.
     let stop: Stop
@@ -47,6 +48,7 @@ final class Shared: Sendable {
         self.locks = locks
         self.mailboxes = mailboxes
         self.stop = stop
+        loopsRunning = Atomic(mailboxes.count)
         counters = mailboxes.map { _ in LoopCounters() }
         limitsBox = Mutex(limits)
     }
@@ -57,6 +59,9 @@ final class Shared: Sendable {
         limitsBox.withLock { change(&$0) }
         for mailbox in mailboxes { mailbox.post(.reloadLimits) }
     }
+
+    /// CONFIG REWRITE; returns what went wrong.
+    func rewriteConfiguration() -> String? { "ERR The server is running without a config file" }
 
     /// Whether commands are held back at this moment, and which.
     func pause(nowMilliseconds: Int64) -> (isActive: Bool, writesOnly: Bool) {

@@ -1,3 +1,5 @@
+import Glibc
 import Server
 
-try Runtime.run(port: 7777)
+exit(ServerMain.run(port: UInt16(CommandLine.arguments.dropFirst().first ?? "7777") ?? 7777,
+    threads: Int(CommandLine.arguments.dropFirst(2).first ?? "1") ?? 1))
