@@ -136,7 +136,11 @@ struct Table: ~Copyable {
         let candidates = bucket.matches(Self.tag(hash))
         guard candidates != 0 else { return }
         let slot = candidates.trailingZeroBitCount >> 3
-        if let address = UnsafeRawPointer(bitPattern: bucket[slot] & ~7) { a2_prefetch_write(address) }
+        if let address = UnsafeRawPointer(bitPattern: bucket[slot] & ~7) {
+            // A small entry spans two lines more often than not.
+            a2_prefetch_write(address)
+            a2_prefetch_write(address + 48)
+        }
     }
 
     @inline(__always)

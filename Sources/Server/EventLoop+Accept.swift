@@ -1,8 +1,8 @@
 /// How connections come in: the first loop accepts and hands each to the loop with the fewest clients.
 import Base
-import Engine
-import Core
 import Commands
+import Core
+import Engine
 import OS
 import RESP
 import Synchronization

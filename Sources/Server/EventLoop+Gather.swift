@@ -1,8 +1,8 @@
 /// Questions that all loops answer: CLIENT LIST, CLIENT KILL, CLIENT UNBLOCK.
 import Base
-import Engine
-import Core
 import Commands
+import Core
+import Engine
 import RESP
 
 extension EventLoop {

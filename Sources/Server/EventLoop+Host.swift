@@ -1,8 +1,8 @@
 /// What commands ask of the process: other clients, the pause, monitors, timers, the end.
 import Base
-import Engine
-import Core
 import Commands
+import Core
+import Engine
 import OS
 import RESP
 import Synchronization

@@ -1,7 +1,7 @@
 /// Writing: one send per connection and turn; what the socket does not take waits for it to become writable.
 import Base
-import Engine
 import Core
+import Engine
 import OS
 import RESP
 import Synchronization

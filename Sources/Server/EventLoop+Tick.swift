@@ -1,10 +1,10 @@
 /// Ten times a second: timers, idle clients, and the upkeep of the partitions this loop looks after.
 import Base
-import RESP
-import Engine
 import Commands
 import Core
+import Engine
 import OS
+import RESP
 import Synchronization
 
 /// Upkeep under way: which partitions still want work in this tick.
