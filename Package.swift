@@ -4,12 +4,12 @@ import PackageDescription
 
 /// The layers, bottom up. An arrow means "may import"; Tests/TidyTests enforces it, because SwiftPM does not.
 ///
-///     a2 → Server
-///     Server → Core OS
+///     a2 → Server Options
+///     Server → Core OS Options
 ///     OS → Base CLinux
 ///     ──── below: no syscalls, no clock, no entropy, no Foundation, no async ────
 ///     Core → Commands Wire      Commands → Engine RESP      Engine → CRDT
-///     Wire → CRDT Replication   CRDT RESP Replication → Base → CIntrinsics
+///     Wire → CRDT Replication   CRDT RESP Replication Options → Base → CIntrinsics
 let threadSanitizer = ProcessInfo.processInfo.environment["A2_THREAD_SANITIZER"] != nil
 
 let settings: [SwiftSetting] =
@@ -45,13 +45,17 @@ let package = Package(
         module("Engine", ["Base", "CRDT"]),
         module("Commands", ["Base", "CRDT", "Replication", "Engine", "RESP"]),
         module("Core", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Wire"]),
+        module("Options", ["Base"]),
         module("OS", ["Base", "CLinux"]),
-        module("Server", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "OS", "CLinux"]),
-        .executableTarget(name: "a2", dependencies: ["Base", "OS", "Server"], swiftSettings: settings),
+        module(
+            "Server", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "OS", "Options", "CLinux"]),
+        .executableTarget(name: "a2", dependencies: ["Base", "OS", "Options", "Server"], swiftSettings: settings),
 
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
         tests("RESPTests", ["Base", "RESP"]),
         tests("CRDTTests", ["Base", "CRDT"]),
+        tests("OptionsTests", ["Base", "Options"]),
+        tests("ServerTests", ["Base", "OS", "Options", "Server"]),
     ]
 )

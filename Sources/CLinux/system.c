@@ -40,6 +40,11 @@ int a2_rename(const char *from, const char *to) { return RETRY(rename(from, to))
 
 int a2_sync(int descriptor) { return RETRY(fsync(descriptor)); }
 
+int a2_file_permissions(const char *path) {
+    struct stat status;
+    return stat(path, &status) < 0 ? -errno : (int)(status.st_mode & 07777);
+}
+
 int a2_is_terminal(int descriptor) { return isatty(descriptor); }
 
 int a2_is_file(int descriptor, uint64_t device, uint64_t inode) {

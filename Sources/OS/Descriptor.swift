@@ -59,10 +59,13 @@ public enum Files {
     }
 
     /// Writes beside the file, syncs, and renames into its place: a reader sees the old text or the new one.
+    /// A file that exists keeps its permissions.
     public static func replace(
         _ path: String, with contents: [UInt8], permissions: UInt32 = 0o644
     ) throws(SystemError) {
         let beside = path + ".new"
+        let present = a2_file_permissions(path)
+        let permissions = present < 0 ? permissions : UInt32(present)
         let file = try open(beside, for: .replace, permissions: permissions)
         try write(contents, to: file.number, named: beside)
         try check(a2_sync(file.number), "sync \(beside)")

@@ -2,8 +2,8 @@
 ///
 /// A lookup in a large table on 4 KB pages misses the TLB before it misses the cache; on 2 MB pages it does
 /// not. Memory comes from the system in 64 MB chunks, marked for huge pages, and is handed out in spans whose
-/// sizes grow by a quarter or less (a span wastes a fifth at most). A freed span merges with its free neighbours. What is
-/// free above a bound goes back to the system.
+/// sizes grow by a quarter or less (above 16 KB a span wastes a fifth at most). A freed span merges with its free
+/// neighbours. What is free above a bound goes back to the system.
 ///
 /// Free spans are of two kinds that never merge with each other: *used* ones, still resident, preferred when
 /// allocating, and *clean* ones, which the system backs with zeros on the next touch.

@@ -20,6 +20,22 @@ public enum Socket {
         return Descriptor(owning: try check(listener, "listen on \(name):\(port)"))
     }
 
+    /// The same for an address as the bind option has it: one after a '-' may be missing on this machine, which
+    /// gives nil. The caller owns the descriptor.
+    public static func listen(
+        binding address: String, port: UInt16, backlog: Int
+    ) throws(SystemError) -> Int32? {
+        let isOptional = address.hasPrefix("-")
+        do {
+            let name = isOptional ? String(address.dropFirst()) : address
+            return try listen(address: name, port: port, backlog: backlog).release()
+        } catch {
+            // EADDRNOTAVAIL, EAFNOSUPPORT, EPROTONOSUPPORT, ENOPROTOOPT: as Redis forgives them.
+            if isOptional, [99, 97, 93, 92].contains(error.errno) { return nil }
+            throw error
+        }
+    }
+
     /// Connects, waiting at most `timeoutMilliseconds`. Blocks (names are resolved): not for a loop.
     public static func connect(
         address: String, port: UInt16, timeoutMilliseconds: Int = 5000

@@ -37,8 +37,8 @@ final class Runtime {
         poller = try Poller(capacity: 8)
         var listeners: [Int32] = []
         for address in settings.addresses {
-            listeners.append(
-                try Socket.listen(address: address, port: settings.port, backlog: settings.backlog).release())
+            let listener = try Socket.listen(binding: address, port: settings.port, backlog: settings.backlog)
+            if let listener { listeners.append(listener) }
         }
         self.listeners = listeners
         shared = try Self.makeShared(settings, stop)

@@ -1,7 +1,77 @@
-import Glibc
+/// Dispatch: the arguments are read by Options, the work is done elsewhere.
+import OS
+import Options
 import Server
 
-exit(
-    ServerMain.run(
-        port: UInt16(CommandLine.arguments.dropFirst().first ?? "7777") ?? 7777,
-        threads: Int(CommandLine.arguments.dropFirst(2).first ?? "1") ?? 1))
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+exit(run(Array(CommandLine.arguments.dropFirst())))
+
+private func run(_ words: [String]) -> Int32 {
+    do {
+        let arguments = try Arguments(words)
+        if arguments.flags.contains("help") {
+            Terminal.print(Help.text(for: arguments.subcommand))
+            return ExitStatus.success
+        }
+        switch arguments.subcommand.name {
+        case "serve": return serve(arguments)
+        case "completions": return print(arguments, from: Completions.script(for:))
+        case "man": return print(arguments, from: ManualPages.page(_:))
+        case "version":
+            Terminal.print("a2 \(Version.number)\n")
+            return ExitStatus.success
+        default: return help(arguments)
+        }
+    } catch {
+        return fail(error.description, ExitStatus.usage)
+    }
+}
+
+private func fail(_ message: String, _ status: Int32) -> Int32 {
+    Terminal.printError("a2: \(message)\n")
+    return status
+}
+
+private func help(_ arguments: Arguments) -> Int32 {
+    guard let name = arguments.operands.first else {
+        Terminal.print(Help.overview)
+        return ExitStatus.success
+    }
+    guard let subcommand = Subcommand.named(name) else {
+        let near = nearestWord(to: name, among: Subcommand.all.filter { !$0.isHidden }.map(\.name))
+        return fail("unknown subcommand '\(name)'" + (near.map { "; did you mean '\($0)'?" } ?? ""), ExitStatus.usage)
+    }
+    Terminal.print(Help.text(for: subcommand))
+    return ExitStatus.success
+}
+
+private func print(_ arguments: Arguments, from render: (String) -> String?) -> Int32 {
+    let name = arguments.operands.first ?? ""
+    guard let text = render(name) else {
+        let words = arguments.subcommand.operandWords.joined(separator: ", ")
+        return fail("\(arguments.subcommand.name) needs one of: \(words)", ExitStatus.usage)
+    }
+    Terminal.print(text)
+    return ExitStatus.success
+}
+
+private func serve(_ arguments: Arguments) -> Int32 {
+    if arguments.flags.contains("generate-config") {
+        Terminal.print(Settings.generatedConfiguration)
+        return ExitStatus.success
+    }
+    do {
+        let launch = try Launch(flags: arguments.options, environment: Environment.all)
+        guard arguments.flags.contains("check-config") else { return ServerMain.run(launch) }
+        _ = try launch.password()
+        for warning in launch.warnings { Terminal.printError("a2: \(warning)\n") }
+        let isJSON = arguments.flags.contains("json")
+        Terminal.print(isJSON ? launch.settings.jsonReport : launch.settings.report)
+        return ExitStatus.success
+    } catch {
+        return fail(error.description, ExitStatus.configuration)
+    }
+}

@@ -72,15 +72,15 @@ import Testing
         #expect(end.reservedBytes % HugePages.chunkBytes == 0)
     }
 
-    @Test("What was freed is used again before more is reserved")
-    func reuse() {
+    @Test("What was freed is used again before more is reserved, whatever the order", arguments: [false, true])
+    func reuse(isReversed: Bool) {
         let pages = HugePages()
-        for _ in 0..<1000 {
-            let spans = (0..<8).map { _ in pages.allocate(3 << 20) }
-            for span in spans { pages.release(span, 3 << 20) }
-            // The pieces have merged: one span as large as all of them fits.
-            let whole = pages.allocate(24 << 20)
-            pages.release(whole, 24 << 20)
+        for _ in 0..<100 {
+            let spans = (0..<16).map { _ in pages.allocate(3 << 20) }
+            for span in isReversed ? spans.reversed() : spans { pages.release(span, 3 << 20) }
+            // Nothing but the merged pieces is large enough.
+            let whole = pages.allocate(32 << 20)
+            pages.release(whole, 32 << 20)
         }
         #expect(pages.statistics.reservedBytes == HugePages.chunkBytes)
     }

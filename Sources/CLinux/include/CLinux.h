@@ -28,6 +28,8 @@ ssize_t a2_read(int descriptor, void *_Nonnull bytes, size_t count);
 ssize_t a2_write(int descriptor, const void *_Nonnull bytes, size_t count);
 int a2_rename(const char *_Nonnull from, const char *_Nonnull to);
 int a2_sync(int descriptor);
+// The permission bits of a file.
+int a2_file_permissions(const char *_Nonnull path);
 int a2_is_terminal(int descriptor);
 // Whether the descriptor is the very file named by device and inode: how JOURNAL_STREAM is checked.
 int a2_is_file(int descriptor, uint64_t device, uint64_t inode);

@@ -1,0 +1,82 @@
+/// Help, rendered from the tables.
+
+public enum Help {
+    /// What `a2` alone and `a2 help` print.
+    public static var overview: String {
+        let commands = Subcommand.all.filter { !$0.isHidden }
+        return """
+            a2 — a Redis-compatible database that every region writes to at once
+
+            Usage: a2 SUBCOMMAND [ARGUMENTS]
+
+            \(columns(commands.map { ($0.name, $0.summary) }))
+
+            Examples:
+            \(columns([
+                ("a2 serve --ephemeral", "serve 127.0.0.1:6379, data in memory only"),
+                ("redis-cli SET greeting hello", "talk to it with any Redis client"),
+                ("a2 help serve", "every option of serve"),
+            ]))
+
+            """
+    }
+
+    public static func text(for subcommand: Subcommand) -> String {
+        var text = "\(subcommand.summary)\n\nUsage: \(usage(subcommand))\n"
+        if !subcommand.description.isEmpty { text += "\n" + wrapped(subcommand.description, width: 80) + "\n" }
+        if !subcommand.examples.isEmpty {
+            text += "\nExamples:\n" + columns(subcommand.examples.map { ($0.command, $0.meaning) }) + "\n"
+        }
+        text += "\nFlags:\n" + columns(subcommand.allFlags.map { ("--" + $0.name, $0.summary) }) + "\n"
+        if subcommand.takesOptions {
+            for section in OptionTable.sections {
+                let rows = OptionTable.rows.filter { $0.section == section }
+                text += "\n\(section.capitalizedWord):\n"
+                text += columns(rows.map { ("--\($0.name) \($0.kind.placeholder)", $0.summary + $0.defaultNote) })
+                text += "\n"
+            }
+        }
+        return text
+    }
+
+    static func usage(_ subcommand: Subcommand) -> String {
+        var words = ["a2", subcommand.name]
+        if subcommand.takesOptions || !subcommand.flags.isEmpty { words.append("[FLAGS]") }
+        if !subcommand.operands.isEmpty { words.append(subcommand.operands) }
+        return words.joined(separator: " ")
+    }
+
+    /// Two columns; what does not fit the first stands on a line of its own.
+    private static func columns(_ rows: [(left: String, right: String)]) -> String {
+        let width = min(rows.map(\.left.count).max() ?? 0, 34)
+        return rows.map { row in
+            let indent = String(repeating: " ", count: width + 4)
+            let lines = wrapped(row.right, width: 76 - min(width, 20)).split(separator: "\n")
+            let body = lines.joined(separator: "\n" + indent)
+            if row.left.count > width { return "  \(row.left)\n\(indent)\(body)" }
+            return "  " + row.left + String(repeating: " ", count: width - row.left.count + 2) + body
+        }.joined(separator: "\n")
+    }
+
+    static func wrapped(_ text: String, width: Int) -> String {
+        var lines = [""]
+        for word in text.split(separator: " ") {
+            if lines[lines.count - 1].isEmpty {
+                lines[lines.count - 1] = String(word)
+            } else if lines[lines.count - 1].count + 1 + word.count > width {
+                lines.append(String(word))
+            } else {
+                lines[lines.count - 1] += " " + word
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension OptionRow {
+    fileprivate var defaultNote: String { defaultText.isEmpty ? "" : " Default: \(defaultText)." }
+}
+
+extension String {
+    fileprivate var capitalizedWord: String { prefix(1).uppercased() + dropFirst() }
+}
