@@ -87,7 +87,7 @@ import Testing
             try? poller.add(acknowledged.descriptor, token: 1, for: .read)
             for _ in 0..<rounds {
                 wakeUp.signal()
-                _ = poller.wait(timeoutMilliseconds: 10_000)
+                if poller.wait(timeoutMilliseconds: 10_000) == 0 { return }
                 acknowledged.clear()
             }
         }
@@ -95,7 +95,10 @@ import Testing
         try poller.add(wakeUp.descriptor, token: 1, for: .read)
         var missed = 0
         for _ in 0..<rounds {
-            if poller.wait(timeoutMilliseconds: 10_000) == 0 { missed += 1 }
+            if poller.wait(timeoutMilliseconds: 10_000) == 0 {
+                missed += 1
+                break
+            }
             wakeUp.clear()
             acknowledged.signal()
         }
