@@ -1,0 +1,112 @@
+/// Which seeds are run, for how long, and what is told about a difference.
+import Base
+import TestSupport
+
+/// What the environment asks for; without it the bounded run of the test suite.
+struct DifferencePlan {
+    var firstSeed: UInt64
+    var seedCount: Int
+    var commandsPerSeed: Int
+    /// Overrides the number of seeds: new ones until the time is up.
+    var minutes: Double?
+
+    static var current: DifferencePlan {
+        let commands = TestEnvironment.integer("A2_DIFF_COMMANDS") ?? 216_000
+        let minutes = TestEnvironment.variable("A2_DIFF_MINUTES").flatMap { Double($0) }
+        let seed = TestEnvironment.integer("A2_DIFF_SEED")
+        let isOneSeed = seed != nil && minutes == nil
+        return DifferencePlan(
+            firstSeed: UInt64(seed ?? 1), seedCount: isOneSeed ? 1 : 6,
+            commandsPerSeed: minutes != nil ? 36_000 : isOneSeed ? min(commands, 36_000) : commands / 6,
+            minutes: minutes)
+    }
+
+    static func protocolVersion(seed: UInt64) -> Int { seed % 2 == 0 ? 3 : 2 }
+}
+
+struct Finding: CustomStringConvertible {
+    let seed: UInt64
+    let mismatch: Mismatch
+    let stepInSeed: Int
+    /// The last steps with a key of the failing one.
+    let related: [Step]
+    let shrunk: (steps: [Step], mismatch: Mismatch)?
+    var repeats = 0
+
+    /// Findings with the same group are counted, not shown again.
+    var group: String { mismatch.step.name + " " + mismatch.expected.prefix(12) + " " + mismatch.actual.prefix(12) }
+
+    var description: String {
+        var lines = [
+            "Difference from Redis: seed \(seed), RESP\(DifferencePlan.protocolVersion(seed: seed)), step \(stepInSeed): "
+                + mismatch.reason,
+            "  \(mismatch.step.text)", "  redis:   \(mismatch.expected)", "  subject: \(mismatch.actual)",
+            "  the last commands with the same keys:",
+        ]
+        lines += related.map { "    " + $0.text }
+        if let shrunk {
+            lines.append("  shrunk to \(shrunk.steps.count) steps, on empty servers:")
+            lines += shrunk.steps.map { "    " + $0.text }
+            lines += ["    redis:   \(shrunk.mismatch.expected)", "    subject: \(shrunk.mismatch.actual)"]
+        } else {
+            lines.append("  it did not happen again when played from the start of its segment")
+        }
+        if repeats > 0 { lines.append("  seen \(repeats) more times") }
+        lines.append("  again: A2_DIFF_SEED=\(seed) swift test --filter RandomCommands")
+        return lines.joined(separator: "\n")
+    }
+}
+
+struct DifferenceSummary {
+    var commands = 0
+    var findings: [Finding] = []
+    var lastDigitDifferences = 0
+}
+
+extension DifferenceRun {
+    /// Steps between two fresh starts: long enough for state to build up, short enough to replay.
+    private static let segmentSteps = 6_000
+    private static let distinctFindings = 12
+
+    /// Runs one seed to its number of commands.
+    func runSeed(_ seed: UInt64, commands: Int, into summary: inout DifferenceSummary) throws {
+        var generator = CommandGenerator(seed: seed)
+        var played = 0
+        while played < commands, summary.findings.count < DifferenceRun.distinctFindings {
+            try reset()
+            var history: [Step] = []
+            let digits = lastDigitDifferences
+            while history.count < DifferenceRun.segmentSteps, played + history.count < commands {
+                let batch = generator.nextBatch()
+                let found = try play(batch, offset: history.count)
+                history += batch
+                if let found {
+                    try record(found, history, seed, played, into: &summary)
+                    break
+                }
+                // The values may differ in a digit now, which later commands would show as something else.
+                if lastDigitDifferences > digits { break }
+            }
+            played += history.count
+        }
+        summary.commands += played
+        summary.lastDigitDifferences = lastDigitDifferences
+    }
+
+    private func record(
+        _ mismatch: Mismatch, _ history: [Step], _ seed: UInt64, _ played: Int, into summary: inout DifferenceSummary
+    ) throws {
+        let words = Set(mismatch.step.words)
+        let related = history.prefix(mismatch.index).filter { !words.isDisjoint(with: $0.words) }.suffix(12)
+        var finding = Finding(
+            seed: seed, mismatch: mismatch, stepInSeed: played + mismatch.index, related: Array(related), shrunk: nil)
+        if let known = summary.findings.firstIndex(where: { $0.group == finding.group }) {
+            summary.findings[known].repeats += 1
+            return
+        }
+        let shrunk = try Shrinker(run: self, deadline: Deadline(seconds: 20)).shrink(history, mismatch)
+        finding = Finding(
+            seed: seed, mismatch: mismatch, stepInSeed: finding.stepInSeed, related: finding.related, shrunk: shrunk)
+        summary.findings.append(finding)
+    }
+}

@@ -1,0 +1,40 @@
+/// Seeded random commands against a redis-server: every reply is compared.
+///
+/// The bounded run is part of every test run. `A2_DIFF_SEED=n` plays one seed, `A2_DIFF_COMMANDS=n` sets how
+/// many commands, `A2_DIFF_MINUTES=n` goes on with new seeds for that long.
+import Base
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    @Suite struct RandomCommands {
+        @Test("Random commands are answered as redis-server answers them")
+        func likeRedis() throws {
+            let plan = DifferencePlan.current
+            let run = [2, 3].map { version in
+                Result {
+                    DifferenceRun(
+                        oracle: try Endpoint(server: try .start(.redis), protocolVersion: version),
+                        subject: try Endpoint(
+                            server: try .start(TestEnvironment.subject), protocolVersion: version))
+                }
+            }
+            var summary = DifferenceSummary()
+            let seconds = try secondsTaken {
+                let deadline = plan.minutes.map { Deadline(seconds: $0 * 60) }
+                var seed = plan.firstSeed
+                while deadline.map({ !$0.hasPassed }) ?? (seed < plan.firstSeed + UInt64(plan.seedCount)) {
+                    let version = DifferencePlan.protocolVersion(seed: seed)
+                    try run[version - 2].get().runSeed(seed, commands: plan.commandsPerSeed, into: &summary)
+                    seed += 1
+                }
+            }
+            print(
+                "\(summary.commands) random commands compared in \(Int(seconds)) s, \(summary.findings.count) findings")
+            for finding in summary.findings { Issue.record("\(finding)") }
+            if plan.minutes == nil, TestEnvironment.variable("A2_DIFF_SEED") == nil, summary.findings.isEmpty {
+                #expect(summary.commands >= min(200_000, TestEnvironment.integer("A2_DIFF_COMMANDS") ?? 200_000))
+            }
+        }
+    }
+}
