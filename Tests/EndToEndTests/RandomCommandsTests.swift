@@ -11,7 +11,7 @@ extension EndToEnd {
         @Test("Random commands are answered as redis-server answers them")
         func likeRedis() throws {
             let plan = DifferencePlan.current
-            let run = [2, 3].map { version in
+            let runs = [2, 3].map { version in
                 Result {
                     DifferenceRun(
                         oracle: try Endpoint(server: try .start(.redis), protocolVersion: version),
@@ -25,7 +25,7 @@ extension EndToEnd {
                 var seed = plan.firstSeed
                 while deadline.map({ !$0.hasPassed }) ?? (seed < plan.firstSeed + UInt64(plan.seedCount)) {
                     let version = DifferencePlan.protocolVersion(seed: seed)
-                    try run[version - 2].get().runSeed(seed, commands: plan.commandsPerSeed, into: &summary)
+                    try runs[version - 2].get().runSeed(seed, commands: plan.commandsPerSeed, into: &summary)
                     seed += 1
                 }
             }
@@ -34,6 +34,7 @@ extension EndToEnd {
             for finding in summary.findings { Issue.record("\(finding)") }
             if plan.minutes == nil, TestEnvironment.variable("A2_DIFF_SEED") == nil, summary.findings.isEmpty {
                 #expect(summary.commands >= min(200_000, TestEnvironment.integer("A2_DIFF_COMMANDS") ?? 200_000))
+                #expect(summary.unanswered(try runs.map { try $0.get() }) == [], "commands that only ever failed")
             }
         }
     }

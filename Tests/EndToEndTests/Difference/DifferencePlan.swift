@@ -61,18 +61,28 @@ struct DifferenceSummary {
     var commands = 0
     var findings: [Finding] = []
     var lastDigitDifferences = 0
+    /// Commands of the foundation that never got an answer other than an error.
+    func unanswered(_ runs: [DifferenceRun]) -> [String] {
+        knownCommands.map { $0.name.split(separator: "|").joined(separator: " ") }.filter { name in
+            // Containers are counted by subcommand; REPLY is silent; DEBUG and FREQ are refused by default.
+            if ["OBJECT", "CLIENT", "CONFIG", "MEMORY", "SLOWLOG", "LATENCY", "DEBUG"].contains(name) { return false }
+            if ["CLIENT REPLY", "OBJECT FREQ"].contains(name) { return false }
+            return runs.allSatisfy { $0.coverage[name, default: (0, 0)].answers == 0 }
+        }
+    }
 }
 
 extension DifferenceRun {
     /// Steps between two fresh starts: long enough for state to build up, short enough to replay.
     private static let segmentSteps = 6_000
-    private static let distinctFindings = 12
 
     /// Runs one seed to its number of commands.
-    func runSeed(_ seed: UInt64, commands: Int, into summary: inout DifferenceSummary) throws {
+    func runSeed(
+        _ seed: UInt64, commands: Int, stopAfter findings: Int = 12, into summary: inout DifferenceSummary
+    ) throws {
         var generator = CommandGenerator(seed: seed)
         var played = 0
-        while played < commands, summary.findings.count < DifferenceRun.distinctFindings {
+        while played < commands, summary.findings.count < findings {
             try reset()
             var history: [Step] = []
             let digits = lastDigitDifferences

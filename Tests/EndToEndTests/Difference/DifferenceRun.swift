@@ -15,6 +15,9 @@ final class DifferenceRun {
     let subject: Endpoint
     /// Float replies that were equal as numbers and not as text; the state may differ from there on.
     private(set) var lastDigitDifferences = 0
+    /// Per command, how many replies of the oracle were errors and how many were not: a generator that only
+    /// provokes errors compares little.
+    private(set) var coverage: [String: (answers: Int, errors: Int)] = [:]
     /// Comparisons of what each connection has queued in its transaction, or nil outside.
     private var transactions: [[Comparison]?] = [nil, nil]
 
@@ -72,6 +75,7 @@ final class DifferenceRun {
                     index: offset + index, step: batch[index], expected: "\(expected)", actual: "(\(error))",
                     reason: "no reply")
             }
+            count(expected, batch[index])
             let queued = note(command, expected, comparison, on: connection)
             var found: [(expected: [UInt8], actual: [UInt8])] = []
             if let reason = difference(expected, actual, comparison, queued: queued, payloads: &found) {
@@ -89,6 +93,17 @@ final class DifferenceRun {
                 reason: "more replies than commands")
         }
         return try comparePayloads(payloads, batch, offset)
+    }
+
+    private func count(_ expected: Reply, _ step: Step) {
+        guard expected != .queued else { return }
+        let name = step.name
+        guard let word = name.split(separator: " ").first, knownNames.contains(String(word)) else { return }
+        if expected.isError {
+            coverage[name, default: (0, 0)].errors += 1
+        } else {
+            coverage[name, default: (0, 0)].answers += 1
+        }
     }
 
     /// Keeps the oracle's transaction state and returns what EXEC is to be compared by.

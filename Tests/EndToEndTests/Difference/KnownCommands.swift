@@ -27,3 +27,8 @@ let knownCommands: [KnownCommand] = rows(
     SLOWLOG|GET -2 SLOWLOG|LEN 2 SLOWLOG|RESET 2 LATENCY|LATEST 2 LATENCY|HISTORY 3 COMMAND|COUNT 2
     COMMAND|GETKEYS -3
     """)
+
+/// Their first words.
+let knownNames: Set<String> = Set(
+    knownCommands.compactMap { $0.name.split(separator: "|").first.map { String($0) } }
+        + ["SET", "FLUSHDB", "FLUSHALL", "PING", "HELLO", "MULTI", "EXEC", "DISCARD", "RESET", "INFO", "COMMAND"])

@@ -88,8 +88,7 @@ extension CommandGenerator {
     fileprivate mutating func keyedCommand() -> Command {
         for _ in 0..<20 {
             let families = chance(70) ? stringFamilies : chance(50) ? bitmapFamilies : keyFamilies
-            let families_ = families
-            guard let item = choose(families_).make(&self).first else { continue }
+            guard let item = choose(families).make(&self).first else { continue }
             if item.command.count > 1 { return item.command }
         }
         return words("GET k1")
@@ -140,7 +139,8 @@ extension CommandGenerator {
     mutating func mutated(_ item: Item) -> Item {
         var command = item.command
         let name = String(decoding: command[0], as: UTF8.self).uppercased()
-        guard !["CLIENT", "WAIT", "DEBUG", "CONFIG", "FLUSHALL", "COMMAND"].contains(name), command.count > 1 else {
+        guard !["CLIENT", "WAIT", "DEBUG", "CONFIG", "FLUSHALL", "COMMAND", "SCAN"].contains(name), command.count > 1
+        else {
             return item
         }
         let movable: Set<String> = [
