@@ -133,6 +133,13 @@ public final class RESPClient {
         return parser.takeBuffered()
     }
 
+    /// Whether the server has closed the connection and everything it sent was taken.
+    public var isAtEnd: Bool {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK))
+        return parser.bufferedCount == 0 && (count == 0 || count < 0 && errno == ECONNRESET)
+    }
+
     /// Everything the server sends until it closes.
     public func receiveToEnd() throws -> [UInt8] {
         let deadline = Deadline(seconds: timeoutSeconds)
@@ -141,6 +148,13 @@ public final class RESPClient {
             do { try turn(deadline) } catch Failure.closed { return all + parser.takeBuffered() }
             all += parser.takeBuffered()
         }
+    }
+
+    /// At least one byte of whatever comes next.
+    public func receiveSome() throws -> [UInt8] {
+        let deadline = Deadline(seconds: timeoutSeconds)
+        while parser.bufferedCount == 0 { try turn(deadline) }
+        return parser.takeBuffered()
     }
 
     /// Raw bytes until they end in `suffix` or the server closes.
