@@ -42,7 +42,7 @@ extension EndToEnd {
             for topic in ["@string", "@generic", "@connection", "@transactions", "SET", "getrange"] {
                 let result = try cli(server, [version, "help", topic])
                 #expect(result.exit == .exited(0), "help \(topic): \(result.output)")
-                #expect(result.output.contains("summary: "), "help \(topic): \(result.output)")
+                #expect(result.output.contains("summary:"), "help \(topic): \(result.output)")
             }
             let interactive = try cli(server, [version], input: "help set\nhelp @string\nSET k v\nGET k\n")
             #expect(interactive.exit == .exited(0), "\(interactive.output)")

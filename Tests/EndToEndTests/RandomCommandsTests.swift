@@ -3,6 +3,7 @@
 /// The bounded run is part of every test run. `A2_DIFF_SEED=n` plays one seed, `A2_DIFF_COMMANDS=n` sets how
 /// many commands, `A2_DIFF_MINUTES=n` goes on with new seeds for that long.
 import Base
+import Foundation
 import TestSupport
 import Testing
 
@@ -36,6 +37,16 @@ extension EndToEnd {
                 #expect(summary.commands >= min(200_000, TestEnvironment.integer("A2_DIFF_COMMANDS") ?? 200_000))
                 #expect(summary.unanswered(try runs.map { try $0.get() }) == [], "commands that only ever failed")
             }
+        }
+
+        @Test("IntendedDifferences.md says what the table says")
+        func intendedDifferencesPage() throws {
+            let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+                .appendingPathComponent("IntendedDifferences.md")
+            if TestEnvironment.variable("A2_REWRITE") != nil {
+                try IntendedDifference.page.write(to: page, atomically: true, encoding: .utf8)
+            }
+            #expect(try String(contentsOf: page, encoding: .utf8) == IntendedDifference.page)
         }
     }
 }

@@ -11,13 +11,13 @@ struct DifferencePlan {
     var minutes: Double?
 
     static var current: DifferencePlan {
-        let commands = TestEnvironment.integer("A2_DIFF_COMMANDS") ?? 216_000
+        let commands = TestEnvironment.integer("A2_DIFF_COMMANDS") ?? 432_000
         let minutes = TestEnvironment.variable("A2_DIFF_MINUTES").flatMap { Double($0) }
         let seed = TestEnvironment.integer("A2_DIFF_SEED")
         let isOneSeed = seed != nil && minutes == nil
         return DifferencePlan(
-            firstSeed: UInt64(seed ?? 1), seedCount: isOneSeed ? 1 : 6,
-            commandsPerSeed: minutes != nil ? 36_000 : isOneSeed ? min(commands, 36_000) : commands / 6,
+            firstSeed: UInt64(seed ?? 1), seedCount: isOneSeed ? 1 : 12,
+            commandsPerSeed: minutes != nil ? 36_000 : isOneSeed ? min(commands, 36_000) : commands / 12,
             minutes: minutes)
     }
 
@@ -106,8 +106,8 @@ extension DifferenceRun {
     private func record(
         _ mismatch: Mismatch, _ history: [Step], _ seed: UInt64, _ played: Int, into summary: inout DifferenceSummary
     ) throws {
-        let words = Set(mismatch.step.words)
-        let related = history.prefix(mismatch.index).filter { !words.isDisjoint(with: $0.words) }.suffix(12)
+        let keys = Set(mismatch.step.keys)
+        let related = history.prefix(mismatch.index).filter { !keys.isDisjoint(with: $0.keys) }.suffix(12)
         var finding = Finding(
             seed: seed, mismatch: mismatch, stepInSeed: played + mismatch.index, related: Array(related), shrunk: nil)
         if let known = summary.findings.firstIndex(where: { $0.group == finding.group }) {

@@ -19,7 +19,7 @@ final class DifferenceRun {
     /// provokes errors compares little.
     private(set) var coverage: [String: (answers: Int, errors: Int)] = [:]
     /// Comparisons of what each connection has queued in its transaction, or nil outside.
-    private var transactions: [[Comparison]?] = [nil, nil]
+    private var transactions: [[QueuedCommand]?] = [nil, nil]
 
     init(oracle: Endpoint, subject: Endpoint) {
         self.oracle = oracle
@@ -78,7 +78,8 @@ final class DifferenceRun {
             count(expected, batch[index])
             let queued = note(command, expected, comparison, on: connection)
             var found: [(expected: [UInt8], actual: [UInt8])] = []
-            if let reason = difference(expected, actual, comparison, queued: queued, payloads: &found) {
+            let asked = QueuedCommand(command: command, comparison: comparison)
+            if let reason = difference(expected, actual, asked, queued: queued, payloads: &found) {
                 return Mismatch(
                     index: offset + index, step: batch[index], expected: "\(expected)", actual: "\(actual)",
                     reason: reason)
@@ -109,9 +110,9 @@ final class DifferenceRun {
     /// Keeps the oracle's transaction state and returns what EXEC is to be compared by.
     private func note(
         _ command: Command, _ expected: Reply, _ comparison: Comparison, on connection: Int
-    ) -> [Comparison] {
+    ) -> [QueuedCommand] {
         if expected == .queued {
-            transactions[connection]?.append(comparison)
+            transactions[connection]?.append(QueuedCommand(command: command, comparison: comparison))
             return []
         }
         let name = String(decoding: command.first ?? [], as: UTF8.self).uppercased()

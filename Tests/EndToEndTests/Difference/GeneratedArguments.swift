@@ -8,6 +8,8 @@ extension CommandGenerator {
         Array("a*b[c]?".utf8), Array(repeating: 0x6B, count: 100), Array("\"quoted'".utf8), Array("12".utf8),
     ]
 
+    static let allKeys = Set(plainKeys + oddKeys)
+
     mutating func key() -> [UInt8] {
         if chance(12) { return choose(CommandGenerator.oddKeys) }
         // The lower of two: some keys are much more popular than others.
@@ -91,6 +93,16 @@ extension CommandGenerator {
         case 3: Array("4294967296".utf8)
         case 4: number(random.below(limit * 10))
         default: number(random.below(limit))
+        }
+    }
+
+    /// The same for bits, of which eight times as many fit.
+    mutating func bitOffset() -> [UInt8] {
+        switch random.below(100) {
+        case 0: oddNumber()
+        case 1: Array(choose(["4294967296", "-1", "4294967297"]).utf8)
+        case 2: number(random.below(20_000))
+        default: number(random.below(400))
         }
     }
 

@@ -100,7 +100,7 @@ extension CommandGenerator {
             case 0: [[]]
             case 1: [bytes(1 + random.below(20))]
             case 2: [letters(100 + random.below(100))]
-            default: words(choose(["NOSUCH", "GETT", "SE", "g et", "SET\u{0}", "nosuch\r\n", "foo'bar"]))
+            default: words(choose(["NOSUCH", "GETT", "SE", "g et", "nosuch\r\n", "foo'bar"]))
             }
         for _ in 0..<random.below(5) { command.append(value()) }
         return command
@@ -134,15 +134,18 @@ extension CommandGenerator {
         return command
     }
 
+    /// Their variants need other comparisons, or would wait, or would reach beyond the test.
+    private static let neverMutated: Set<String> = [
+        "CLIENT", "WAIT", "DEBUG", "CONFIG", "FLUSHALL", "COMMAND", "SCAN", "SLOWLOG", "LATENCY", "MEMORY", "LOLWUT",
+        "HELLO", "INFO",
+    ]
+
     /// The command with one thing wrong with it. Nothing here can make a deadline that falls into the run, a
     /// large allocation, or a command that waits.
     mutating func mutated(_ item: Item) -> Item {
         var command = item.command
         let name = String(decoding: command[0], as: UTF8.self).uppercased()
-        guard !["CLIENT", "WAIT", "DEBUG", "CONFIG", "FLUSHALL", "COMMAND", "SCAN"].contains(name), command.count > 1
-        else {
-            return item
-        }
+        guard !CommandGenerator.neverMutated.contains(name), command.count > 1 else { return item }
         let movable: Set<String> = [
             "GET", "GETRANGE", "MGET", "MSET", "LCS", "COPY", "RENAME", "BITCOUNT", "BITPOS", "INCRBY", "DECRBY",
             "BITOP", "DEL", "EXISTS", "APPEND", "INCRBYFLOAT",

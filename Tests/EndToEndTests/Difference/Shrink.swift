@@ -10,9 +10,9 @@ struct Shrinker {
         var best = units(Array(steps.prefix(mismatch.index + 1)))
         guard var found = try replay(best, like: mismatch) else { return nil }
         // Most sequences need only what touched the same keys.
-        let words = Set(mismatch.step.words)
+        let keys = Set(mismatch.step.keys)
         let related = best.enumerated().filter { index, unit in
-            index == best.count - 1 || unit.contains { !words.isDisjoint(with: $0.words) || isContext($0) }
+            index == best.count - 1 || unit.contains { !keys.isDisjoint(with: $0.keys) || isContext($0) }
         }.map(\.element)
         if let still = try replay(related, like: mismatch) { (best, found) = (Array(related), still) }
         var size = max(1, best.count / 2)

@@ -48,10 +48,10 @@ extension Step {
         return "\(connection == 0 ? "A" : "B")> \(body)"
     }
 
-    /// Every argument that could be a key, for finding related steps.
-    var words: [[UInt8]] {
+    /// Every argument that is one of the generator's keys, for finding related steps.
+    var keys: [[UInt8]] {
         switch action {
-        case .command(let command, _): Array(command.dropFirst())
+        case .command(let command, _): command.dropFirst().filter { CommandGenerator.allKeys.contains($0) }
         case .procedure(.awaitExpiry(let key)): [key]
         case .procedure: []
         }
@@ -74,6 +74,12 @@ extension Step {
             return commands.first.map { String(decoding: $0.first ?? [], as: UTF8.self) } ?? "(closing)"
         }
     }
+}
+
+/// A command and how its reply, now or in EXEC's, is compared.
+struct QueuedCommand: Sendable {
+    let command: Command
+    let comparison: Comparison
 }
 
 /// How two replies to one command are compared. An error is always compared exactly, whatever the case.

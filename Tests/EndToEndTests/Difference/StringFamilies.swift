@@ -29,7 +29,7 @@ let stringFamilies: [CommandFamily] = [
 ]
 
 let bitmapFamilies: [CommandFamily] = [
-    .exact(14) { words("SETBIT") + [$0.key(), $0.writeOffset(400), $0.integer(0...1)] },
+    .exact(14) { words("SETBIT") + [$0.key(), $0.bitOffset(), $0.integer(0...1)] },
     .exact(2) {
         words("SETBIT") + [$0.key(), words($0.choose(["4294967296", "-1", "4294967297"]))[0], $0.integer(0...2)]
     },
