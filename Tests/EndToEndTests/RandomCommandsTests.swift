@@ -25,6 +25,7 @@ extension EndToEnd {
                 let deadline = plan.minutes.map { Deadline(seconds: $0 * 60) }
                 var seed = plan.firstSeed
                 while deadline.map({ !$0.hasPassed }) ?? (seed < plan.firstSeed + UInt64(plan.seedCount)) {
+                    if summary.findings.count >= DifferenceRun.enoughFindings { break }
                     let version = DifferencePlan.protocolVersion(seed: seed)
                     try runs[version - 2].get().runSeed(seed, commands: plan.commandsPerSeed, into: &summary)
                     seed += 1

@@ -75,10 +75,12 @@ struct DifferenceSummary {
 extension DifferenceRun {
     /// Steps between two fresh starts: long enough for state to build up, short enough to replay.
     private static let segmentSteps = 6_000
+    /// A run that found this much has said enough.
+    static let enoughFindings = 12
 
     /// Runs one seed to its number of commands.
     func runSeed(
-        _ seed: UInt64, commands: Int, stopAfter findings: Int = 12, into summary: inout DifferenceSummary
+        _ seed: UInt64, commands: Int, stopAfter findings: Int = enoughFindings, into summary: inout DifferenceSummary
     ) throws {
         var generator = CommandGenerator(seed: seed)
         var played = 0
