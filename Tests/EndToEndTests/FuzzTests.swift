@@ -29,7 +29,7 @@ extension EndToEnd {
                     #expect(took < 1, "seed \(seed): PING took \(took) s")
                 } catch {
                     Issue.record(
-                        "seed \(seed), streams \(streams.map { escaped($0, limit: 400) }): \(error)\n\(server.log.suffix(2000))"
+                        "seed \(seed): \(error)\n\(streams.map { escaped($0, limit: 400) })\n\(server.log.suffix(2000))"
                     )
                     return
                 }

@@ -7,7 +7,8 @@ extension EndToEnd {
         @Test("Every type of reply is read, wherever the bytes are cut")
         func everyType() throws {
             let wire = Array(
-                ("+OK\r\n-ERR x\r\n:-5\r\n$3\r\na\r\n\r\n$0\r\n\r\n$-1\r\n*-1\r\n*2\r\n:1\r\n*0\r\n_\r\n#t\r\n#f\r\n,1.5\r\n"
+                ("+OK\r\n-ERR x\r\n:-5\r\n$3\r\na\r\n\r\n$0\r\n\r\n$-1\r\n*-1\r\n*2\r\n:1\r\n*0\r\n"
+                    + "_\r\n#t\r\n#f\r\n,1.5\r\n"
                     + "(123\r\n=5\r\ntxt:a\r\n!3\r\nERR\r\n~1\r\n+a\r\n%1\r\n+k\r\n:1\r\n>1\r\n+p\r\n|1\r\n+k\r\n+v\r\n")
                     .utf8)
             let expected: [Reply] = [

@@ -38,8 +38,8 @@ struct Finding: CustomStringConvertible {
 
     var description: String {
         var lines = [
-            "Difference from Redis: seed \(seed), RESP\(DifferencePlan.protocolVersion(seed: seed)), step \(stepInSeed): "
-                + mismatch.reason,
+            "Difference from Redis: \(mismatch.reason)",
+            "  seed \(seed), RESP\(DifferencePlan.protocolVersion(seed: seed)), step \(stepInSeed)",
             "  \(mismatch.step.text)", "  redis:   \(mismatch.expected)", "  subject: \(mismatch.actual)",
             "  the last commands with the same keys:",
         ]

@@ -31,7 +31,8 @@ struct IntendedDifference: Sendable {
         IntendedDifference(
             commands: "COMMAND INFO",
             difference:
-                "Name, arity, flags and key positions are equal; ACL categories, tips, key specifications and subcommands are compared by type.",
+                "Name, arity, flags and key positions are equal; ACL categories, tips, key specifications and "
+                + "subcommands are compared by type.",
             reason: "Redis changes these from release to release, and no client of the foundation reads them."),
         IntendedDifference(
             commands: "OBJECT ENCODING", difference: "`embstr` and `raw` count as equal.",
@@ -61,8 +62,8 @@ struct IntendedDifference: Sendable {
         var lines = [
             "# Intended differences from Redis", "",
             "Everything the random comparison does not hold a2 to, and why. Rendered from",
-            "`Difference/IntendedDifferences.swift` by `A2_REWRITE=1 swift test --filter RandomCommands`; everything else is",
-            "compared byte for byte.", "", "| commands | difference | reason |", "|---|---|---|",
+            "`Difference/IntendedDifferences.swift` by `A2_REWRITE=1 swift test --filter RandomCommands`;",
+            "everything else is compared byte for byte.", "", "| commands | difference | reason |", "|---|---|---|",
         ]
         lines += all.map { "| \($0.commands) | \($0.difference) | \($0.reason) |" }
         return lines.joined(separator: "\n") + "\n"
