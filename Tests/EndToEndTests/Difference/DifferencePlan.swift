@@ -7,6 +7,8 @@ struct DifferencePlan {
     var firstSeed: UInt64
     var seedCount: Int
     var commandsPerSeed: Int
+    /// Only these commands, in upper case; nil is all of them.
+    var only: Set<String>?
     /// Overrides the number of seeds: new ones until the time is up.
     var minutes: Double?
 
@@ -14,11 +16,30 @@ struct DifferencePlan {
         let commands = TestEnvironment.integer("A2_DIFF_COMMANDS") ?? 432_000
         let minutes = TestEnvironment.variable("A2_DIFF_MINUTES").flatMap { Double($0) }
         let seed = TestEnvironment.integer("A2_DIFF_SEED")
+        let only = TestEnvironment.variable("A2_DIFF_ONLY").map { list in
+            Set(list.uppercased().split(separator: ",").map { String($0) })
+        }
         let isOneSeed = seed != nil && minutes == nil
         return DifferencePlan(
             firstSeed: UInt64(seed ?? 1), seedCount: isOneSeed ? 1 : 12,
             commandsPerSeed: minutes != nil ? 36_000 : isOneSeed ? min(commands, 36_000) : commands / 12,
-            minutes: minutes)
+            only: only, minutes: minutes)
+    }
+
+    /// The steps of a batch that are asked for. What waits for another step comes with it or not at all.
+    static func allowed(_ batch: [Step], only: Set<String>?) -> [Step] {
+        guard let only else { return batch }
+        let isAllowed = { (step: Step) in
+            let name =
+                step.name == "(expiry)" ? "EXISTS" : step.name.split(separator: " ").first.map { String($0) } ?? ""
+            return only.contains(name)
+        }
+        let hasProcedure = batch.contains { step in
+            if case .procedure = step.action { return true }
+            return false
+        }
+        if hasProcedure { return batch.allSatisfy(isAllowed) ? batch : [] }
+        return batch.filter(isAllowed)
     }
 
     static func protocolVersion(seed: UInt64) -> Int { seed % 2 == 0 ? 3 : 2 }
@@ -80,8 +101,12 @@ extension DifferenceRun {
 
     /// Runs one seed to its number of commands.
     func runSeed(
-        _ seed: UInt64, commands: Int, stopAfter findings: Int = enoughFindings, into summary: inout DifferenceSummary
+        _ seed: UInt64, commands: Int, only: Set<String>? = nil, stopAfter findings: Int = enoughFindings,
+        into summary: inout DifferenceSummary
     ) throws {
+        guard only.map({ !$0.isDisjoint(with: knownNames) }) ?? true else {
+            throw TestSupportError("A2_DIFF_ONLY names no command of the comparison")
+        }
         var generator = CommandGenerator(seed: seed)
         var played = 0
         while played < commands, summary.findings.count < findings {
@@ -89,7 +114,7 @@ extension DifferenceRun {
             var history: [Step] = []
             let digits = lastDigitDifferences
             while history.count < DifferenceRun.segmentSteps, played + history.count < commands {
-                let batch = generator.nextBatch()
+                let batch = DifferencePlan.allowed(generator.nextBatch(), only: only)
                 let found = try play(batch, offset: history.count)
                 history += batch
                 if let found {
