@@ -51,6 +51,12 @@ let package = Package(
             "Server", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "OS", "Options", "CLinux"]),
         .executableTarget(name: "a2", dependencies: ["Base", "OS", "Options", "Server"], swiftSettings: settings),
 
+        // Drives real processes; shared by every test target that does.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["Base", "TestSupport"],
+            exclude: ["IntendedDifferences.md", "clients.py"], swiftSettings: settings),
+
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
         tests("RESPTests", ["Base", "RESP"]),
