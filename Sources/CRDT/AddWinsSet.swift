@@ -68,6 +68,7 @@ public struct AddWinsSet: Equatable, Sendable {
         elements[index].dots.removeAll { $0 <= cut || dots.contains($0) }
         elements[index].isSettled = false
         if elements[index].isBlank { elements.remove(at: index) }
+        if elements.isEmpty { settledStamp = .zero }
     }
 
     mutating func clear(_ covers: (Stamp) -> Bool) {
@@ -76,6 +77,7 @@ public struct AddWinsSet: Equatable, Sendable {
             elements[index].isSettled = false
         }
         elements.removeAll { $0.isBlank }
+        if elements.isEmpty { settledStamp = .zero }
     }
 
     mutating func hide(before milliseconds: Int64) { clear { $0.unixMilliseconds < milliseconds } }

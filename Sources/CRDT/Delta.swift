@@ -137,15 +137,18 @@ extension KeyState {
         }
         // Whoever writes to one slot has left nothing in the other, if only by settling: what it had dropped
         // there without a clear goes here too.
-        if !delta.elements.isEmpty { cell.clear { frame.covers($0) } }
-        if delta.increment != nil || delta.patches != nil { members.clear { frame.covers($0) } }
+        if !receiver.faults.contains(.keepOtherType) {
+            if !delta.elements.isEmpty { cell.clear { frame.covers($0) } }
+            if delta.increment != nil || delta.patches != nil { members.clear { frame.covers($0) } }
+        }
         for reset in delta.resets { cell.raise(reset) }
+        let cut = receiver.faults.contains(.noCutCover) ? .zero : frame.cut
         if let change = delta.deadline {
-            deadline.clear { $0 <= frame.cut || change.removed.contains($0) }
+            deadline.clear { $0 <= cut || change.removed.contains($0) }
             for dot in change.removed { receiver.deferUnseen(dot, element: nil, of: key) }
         }
         for change in delta.elements {
-            members.remove(change.element, dots: change.removed, cut: frame.cut)
+            members.remove(change.element, dots: change.removed, cut: cut)
             for dot in change.removed { receiver.deferUnseen(dot, element: change.element, of: key) }
         }
     }
@@ -159,7 +162,7 @@ extension KeyState {
             cell.insert(CellBase(dot: frame.stamp, value: base.value, deadline: base.deadline))
         }
         if admitted, let patches = delta.patches {
-            if case .settled(let stamp) = patches.target,
+            if case .settled(let stamp) = patches.target, !receiver.faults.contains(.noFoldForPatch),
                 !cell.bases.contains(where: { $0.isSettled && $0.dot >= stamp })
             {
                 fold(upTo: stamp, unixMilliseconds: frame.stamp.unixMilliseconds)

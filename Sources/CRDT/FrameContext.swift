@@ -55,6 +55,12 @@ public struct Faults: OptionSet, Sendable {
     public static let noRunStart = Faults(rawValue: 4)
     public static let clearCoversOwnFrame = Faults(rawValue: 8)
     public static let noPendingClear = Faults(rawValue: 16)
+    /// A remove takes only the dots it spells out, not those up to its cut.
+    public static let noCutCover = Faults(rawValue: 32)
+    /// A patch on a settled value is applied to a value that is not.
+    public static let noFoldForPatch = Faults(rawValue: 64)
+    /// What a writer had dropped of the other type by settling stays with those who have not settled.
+    public static let keepOtherType = Faults(rawValue: 128)
 }
 
 /// The receiver's side of a merge: what it has applied in the partition, and what it remembers of removes

@@ -109,14 +109,17 @@ public struct KeyState: Equatable, Sendable {
     /// Drops what no frame still in flight can ask for. `cut` is the settle cut: the lowest stable cut any
     /// member has announced, so that whoever's frame arrives later had seen everything up to it.
     public mutating func settle(_ cut: Stamp) {
+        let seen = living(at: cut.unixMilliseconds)
+        // Content that outlived a deadline stands beside what the deadline hides. The next write tells everybody
+        // which is which; until then nobody may forget either.
+        if seen.winningType != nil, seen != self { return }
         if modified <= cut {
             fold(upTo: modified, unixMilliseconds: cut.unixMilliseconds)
             cell.resets = []
             cell.patches = []
             return
         }
-        // A deadline judges content by its stamp: leave that alone where one could fall between.
-        if let expiry = effectiveDeadline, expiry <= cut.unixMilliseconds { return }
+        if seen != self { return }
         if members.isBlank { cell.settlePartly(cut) }
         if !cell.exists { members.settle(cut) }
     }
@@ -127,7 +130,6 @@ public struct KeyState: Equatable, Sendable {
         old.cell = cell.restricted(to: stamp)
         old.members = members.restricted(to: stamp)
         old.deadline.entries.removeAll { $0.dot > stamp }
-        let unexpired = old.members
         old = old.living(at: unixMilliseconds)
         let expiry = old.effectiveDeadline
         switch old.winningType {
@@ -144,22 +146,8 @@ public struct KeyState: Equatable, Sendable {
             }
         case .set:
             cell.removeAll(upTo: stamp)
-            if old.members != unexpired { members.keepOnly(old.members, upTo: stamp) }
             members.settle(stamp)
             deadline.settle(stamp, deadline: expiry)
         }
-    }
-}
-
-extension AddWinsSet {
-    /// Drops what expiry took from the parts up to `stamp`.
-    fileprivate mutating func keepOnly(_ survivors: AddWinsSet, upTo stamp: Stamp) {
-        for index in elements.indices {
-            let (survivor, found) = survivors.find(elements[index].bytes)
-            let alive = found ? survivors.elements[survivor] : Element(bytes: [])
-            elements[index].dots.removeAll { $0 <= stamp && !alive.dots.contains($0) }
-            elements[index].isSettled = alive.isSettled
-        }
-        elements.removeAll { $0.isBlank }
     }
 }

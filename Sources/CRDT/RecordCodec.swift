@@ -194,8 +194,7 @@ public enum RecordCodec {
         }
         if let patches = delta.patches {
             append(patches.target, to: &out)
-            out.append(varint: patches.operations.count)
-            for operation in patches.operations { append(operation, to: &out) }
+            append(operations: patches.operations, to: &out)
         }
         if !delta.elements.isEmpty {
             out.append(varint: delta.elements.count)
@@ -245,6 +244,11 @@ public enum RecordCodec {
         }
     }
 
+    static func append(operations: [PatchOperation], to out: inout ByteBuffer) {
+        out.append(varint: operations.count)
+        for operation in operations { append(operation, to: &out) }
+    }
+
     private static func append(_ operation: PatchOperation, to out: inout ByteBuffer) {
         switch operation {
         case .append(let bytes):
@@ -260,7 +264,7 @@ public enum RecordCodec {
         }
     }
 
-    private static func append(_ amount: Amount, to out: inout ByteBuffer) {
+    static func append(_ amount: Amount, to out: inout ByteBuffer) {
         if let integer = amount.integer {
             out.append(0 as UInt8)
             out.append(zigzag: integer)
@@ -276,7 +280,7 @@ public enum RecordCodec {
         for stamp in stamps { out.append(littleEndian: stamp.rawValue) }
     }
 
-    private static func append(bytes: [UInt8], to out: inout ByteBuffer) {
+    static func append(bytes: [UInt8], to out: inout ByteBuffer) {
         out.append(varint: bytes.count)
         out.append(bytes)
     }

@@ -83,7 +83,7 @@ extension RecordCodec {
         return Int64(value - 1)
     }
 
-    private static func decodeAmount(_ reader: inout ByteReader) -> Amount? {
+    static func decodeAmount(_ reader: inout ByteReader) -> Amount? {
         switch reader.byte() {
         case 0: return Amount(reader.zigzag())
         case 1:
@@ -129,6 +129,11 @@ extension RecordCodec {
         default: return nil
         }
         if target != .empty, target.stamp.isZero { return nil }
+        guard let operations = decodeOperations(&reader) else { return nil }
+        return Delta.NewPatches(target: target, operations: operations)
+    }
+
+    static func decodeOperations(_ reader: inout ByteReader) -> [PatchOperation]? {
         let count = reader.count()
         guard count > 0 else { return nil }
         var operations: [PatchOperation] = []
@@ -136,7 +141,7 @@ extension RecordCodec {
             guard let operation = decodeOperation(&reader), reader.isValid, operation.isWithinLimits else { return nil }
             operations.append(operation)
         }
-        return Delta.NewPatches(target: target, operations: operations)
+        return operations
     }
 
     private static func decodeOperation(_ reader: inout ByteReader) -> PatchOperation? {

@@ -8,6 +8,14 @@ struct ClusterFaults {
     var merging: Faults = []
     /// One record per command instead of one per key and frame.
     var severalRecords = false
+    /// Resets up to the frame's cut are left out, as dots are.
+    var noStableResets = false
+    /// A write that creates a key does not clear it.
+    var noClearOnCreation = false
+    /// Frames apply before the receiver has everything up to their cut.
+    var noHold = false
+    /// Settling drops what a deadline hides even beside content that outlived it.
+    var forgetsSurvivors = false
 }
 
 struct TestFrame {
@@ -19,7 +27,7 @@ struct TestNode {
     let replica: Replica
     let members: [Replica]
     var isObserver = false
-    var severalRecords = false
+    var faults = ClusterFaults()
     var keys: [DatabaseKey: KeyState] = [:]
     var receiver = MergeContext()
     var clock = HybridClock()
@@ -59,7 +67,7 @@ struct TestNode {
         var deltas: [(key: DatabaseKey, delta: Delta)] = []
         for (name, operation) in commands {
             let key = testKey(name)
-            if severalRecords {
+            if faults.severalRecords {
                 let before = keys[key] ?? KeyState()
                 var delta = Delta()
                 guard delta.compose(operation, before: before, author: author), !delta.isEmpty else { continue }
@@ -72,9 +80,16 @@ struct TestNode {
             if index == deltas.count { deltas.append((key, Delta())) }
             deltas[index].delta.compose(operation, before: before, author: author)
         }
+        for index in deltas.indices {
+            let before = keys[deltas[index].key] ?? KeyState()
+            if faults.noStableResets { deltas[index].delta.resets.removeAll { $0.dot <= context.cut } }
+            if faults.noClearOnCreation, before.isBlank, deltas[index].delta.base == nil {
+                deltas[index].delta.cleared = []
+            }
+        }
         var records: [[UInt8]] = []
         for (key, delta) in deltas where !delta.isEmpty {
-            if !severalRecords { merge(delta, key, context) }
+            if !faults.severalRecords { merge(delta, key, context) }
             var buffer = ByteBuffer()
             RecordCodec.append(.key(key, delta), to: &buffer)
             records.append(buffer.array)
@@ -109,7 +124,7 @@ struct TestNode {
     func accepts(_ frame: TestFrame) -> Bool {
         let context = frame.context
         return context.stamp > receiver.versions[context.origin] && context.prev == receiver.versions[context.origin]
-            && members.allSatisfy { $0 == context.origin || receiver.versions[$0] >= context.cut }
+            && (faults.noHold || members.allSatisfy { $0 == context.origin || receiver.versions[$0] >= context.cut })
     }
 
     mutating func receive(_ frame: TestFrame) {
@@ -158,12 +173,20 @@ struct TestNode {
         for key in keys.keys.sorted() {
             guard var state = keys[key] else { continue }
             let before = state
+            if faults.forgetsSurvivors { state = state.living(at: cut.unixMilliseconds) }
             state.settle(cut)
             // The Engine keeps what is plain in its own form, which remembers less.
             if let (value, dot, deadline) = state.compact {
                 state = KeyState(value: value, stamp: dot, deadline: deadline, isSettled: dot <= cut)
             }
             if state != before { settleActions += 1 }
+            var buffer = ByteBuffer()
+            state.encode(to: &buffer)
+            let decoded = buffer.array.withView { bytes in
+                var reader = ByteReader(bytes)
+                return KeyState.decode(&reader)
+            }
+            precondition(decoded == state || !faults.merging.isEmpty, "\(state) did not survive encoding")
             keys[key] = state.isBlank ? nil : state
         }
     }
@@ -185,7 +208,7 @@ struct Cluster {
         nodes.append(observer)
         frames = Array(repeating: [], count: count)
         for index in nodes.indices {
-            nodes[index].severalRecords = faults.severalRecords
+            nodes[index].faults = faults
             nodes[index].receiver.faults = faults.merging
         }
     }

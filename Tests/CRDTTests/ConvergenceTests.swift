@@ -64,7 +64,10 @@ struct Schedule {
             if !left.receiver.deferred.isEmpty || !left.receiver.pendingClears.isEmpty {
                 failures.append("node \(node) still remembers removes")
             }
-            for (key, state) in left.keys where state.winningType == .string && state.compact == nil {
+            for (key, state) in left.keys
+            where state.type(at: cluster.now) == .string && state.compact == nil
+                && state.living(at: cluster.now) == state
+            {
                 failures.append("node \(node) keeps \(key) in general form: \(state)")
             }
         }
@@ -87,26 +90,22 @@ struct Schedule {
             return
         }
         var commands: [(key: String, operation: KeyOperation)] = []
-        var probe = cluster.nodes[node]
-        let count = [1, 1, 1, 2, 3][random.below(5)]
+        let now = cluster.now + skew[node]
+        // What the frame has done so far, tried out on a copy: commands that would be refused are not written.
+        var trial = cluster.nodes[node]
+        _ = trial.write([], now: now)
+        let time = trial.receiver.versions[trial.replica].unixMilliseconds
         let key = Self.keys[random.below(Self.keys.count)]
-        for _ in 0..<count {
-            // Commands that would be refused are not written: what each sees is tried out on a copy.
+        for _ in 0..<[1, 1, 1, 2, 3][random.below(5)] {
             let name = chance(80) ? key : Self.keys[random.below(Self.keys.count)]
-            var trial = cluster.nodes[node]
-            trial.severalRecords = false
-            trial.receiver.faults = []
-            _ = trial.write(commands, now: cluster.now + skew[node])
-            let time = max(cluster.now + skew[node], trial.receiver.versions[trial.replica].unixMilliseconds)
             let state = trial.state(name)
             guard let operation = operation(on: state, key: name, time: time) else { continue }
             commands.append((name, operation))
+            trial = cluster.nodes[node]
+            _ = trial.write(commands, now: now)
             let expected = expectation(operation, state, time)
-            probe = cluster.nodes[node]
-            guard probe.receiver.faults.isEmpty else { continue }
-            _ = probe.write(commands, now: cluster.now + skew[node])
-            let seen = probe.state(name).visible(at: time)
-            if seen != expected {
+            let seen = trial.state(name).visible(at: time)
+            if seen != expected, trial.faults.merging.isEmpty {
                 failures.append(
                     "\(operation) on \(text(state.visible(at: time))) gave \(text(seen)), not \(text(expected))")
             }
@@ -185,7 +184,7 @@ struct Schedule {
     @Test("Three replicas that settle and one observer that never does agree", arguments: 0..<8)
     func threeReplicas(batch: UInt64) {
         var actions = 0
-        for seed in batch * 250..<(batch + 1) * 250 {
+        for seed in batch * 100..<(batch + 1) * 100 {
             var schedule = Schedule(seed: seed)
             schedule.run(steps: 200)
             actions += schedule.cluster.nodes.reduce(0) { $0 + $1.settleActions }
@@ -194,12 +193,12 @@ struct Schedule {
                 return
             }
         }
-        #expect(actions > 1000, "settling hardly happened: \(actions)")
+        #expect(actions > 300, "settling hardly happened: \(actions)")
     }
 
     @Test("Two and four replicas agree too", arguments: [2, 4])
     func otherSizes(members: Int) {
-        for seed: UInt64 in 0..<150 {
+        for seed: UInt64 in 0..<100 {
             var schedule = Schedule(seed: seed, members: members)
             schedule.run(steps: 200)
             guard schedule.failures.isEmpty else {
@@ -209,17 +208,12 @@ struct Schedule {
         }
     }
 
-    /// Each rule left out must be seen to diverge, or the tests above prove nothing about it.
-    @Test(
-        "A rule left out is caught",
-        arguments: ["deferred", "loser", "run start", "own frame", "pending clear", "several records"])
-    func mutations(name: String) {
-        let merging: [String: Faults] = [
-            "deferred": .noDeferred, "loser": .earlyLoserDrop, "run start": .noRunStart,
-            "own frame": .clearCoversOwnFrame, "pending clear": .noPendingClear,
-        ]
-        let faults = ClusterFaults(merging: merging[name] ?? [], severalRecords: name == "several records")
-        for seed: UInt64 in 0..<1500 {
+    /// Each rule left out must be seen to diverge, or the tests above prove nothing about it. Rules that chance
+    /// seldom needs are in RuleTests.
+    @Test("A rule left out is caught", arguments: mutations.map(\.name))
+    func leftOutRule(name: String) throws {
+        let faults = try #require(mutations.first { $0.name == name }).faults
+        for seed: UInt64 in 0..<500 {
             var schedule = Schedule(seed: seed, faults: faults)
             schedule.run(steps: 200)
             if !schedule.failures.isEmpty { return }
@@ -227,3 +221,12 @@ struct Schedule {
         Issue.record("leaving out \(name) was not caught")
     }
 }
+
+private let mutations: [(name: String, faults: ClusterFaults)] = [
+    ("deferred", ClusterFaults(merging: .noDeferred)),
+    ("losers kept", ClusterFaults(merging: .earlyLoserDrop)),
+    ("a clear spares its own frame", ClusterFaults(merging: .clearCoversOwnFrame)),
+    ("pending clear", ClusterFaults(merging: .noPendingClear)),
+    ("one record per key", ClusterFaults(severalRecords: true)),
+    ("a remove covers its cut", ClusterFaults(merging: .noCutCover)),
+]

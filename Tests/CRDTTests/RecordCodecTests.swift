@@ -199,4 +199,35 @@ private struct Generator {
             database: 0, key: ByteView("k"), runStart: first.stamp, amount: 3, sum: 7, to: &buffer)
         #expect(decoded(buffer.array).record == .key(testKey("k"), next))
     }
+
+    @Test("Hostile states are refused or can be used")
+    func stateFuzz() {
+        var generator = Generator(random: SeededRandom(seed: 13))
+        var accepted = 0
+        var state = KeyState()
+        var receiver = MergeContext()
+        for round in 0..<20_000 {
+            if round % 50 == 0 { state = KeyState() }
+            var delta = generator.delta()
+            delta.patches = nil
+            let frame = FrameContext(stamp: generator.stamp(), dependencies: Versions(), prev: .zero, cut: .zero)
+            state.merge(delta, of: testKey("k"), in: frame, receiver: &receiver)
+            var buffer = ByteBuffer()
+            state.encode(to: &buffer)
+            var bytes = buffer.array
+            for _ in 0...generator.random.below(3) {
+                bytes[generator.random.below(bytes.count)] = UInt8(generator.random.below(256))
+            }
+            let decoded = bytes.withView { view in
+                var reader = ByteReader(view)
+                return KeyState.decode(&reader)
+            }
+            guard var decoded else { continue }
+            accepted += 1
+            _ = decoded.visible(at: 0)
+            decoded.settle(.distantFuture)
+            _ = decoded.visible(at: .max)
+        }
+        #expect(accepted > 1000)
+    }
 }
