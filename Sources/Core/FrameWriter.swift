@@ -17,7 +17,10 @@ struct FrameWriter: ~Copyable {
         isGrouped: Bool
     ) {
         if partition.pointee.draftStamp.isZero { return }
-        if context.pointee.accumulates { partition.pointee.writeAccumulated(&context.pointee) }
+        if context.pointee.accumulates {
+            partition.pointee.writeAccumulated(&context.pointee)
+            if !isGrouped { context.pointee.endAccumulating() }
+        }
         write(partition, context, isGrouped)
     }
 

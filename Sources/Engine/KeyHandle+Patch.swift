@@ -11,7 +11,6 @@ extension KeyHandle {
     public func append(_ suffix: ByteView) -> Int {
         guard let position = liveEntry() else {
             set(.bytes(suffix))
-            markRaw()
             return suffix.count
         }
         let length = lengthOfValue(position.entry)
@@ -29,7 +28,7 @@ extension KeyHandle {
         guard let position = liveEntry() else {
             let block = zeroed(offset + bytes.count)
             a2_memory_copy(block.bytes + offset, bytes.start, bytes.count)
-            return storePadded(block)
+            return setRaw(block)
         }
         guard shortWay(position) else {
             return generalPatch(.overwrite(offset: offset, bytes: bytes.array))
@@ -49,7 +48,7 @@ extension KeyHandle {
         guard let position = liveEntry() else {
             let block = zeroed(byteOffset + 1)
             if bit { block.bytes[byteOffset] |= mask }
-            _ = storePadded(block)
+            setRaw(block)
             return
         }
         guard shortWay(position) else {
@@ -89,8 +88,10 @@ extension KeyHandle {
         return block
     }
 
-    /// Stores a fresh value that was padded with zeroes, inline when it is small.
-    private func storePadded(_ block: SharedBlock) -> Int {
+    /// SET of a value put together byte by byte, inline when it is small. The block passes to the key.
+    /// Returns the value's length.
+    @discardableResult
+    public func setRaw(_ block: SharedBlock) -> Int {
         let count = block.count
         if count >= Limits.sharedValueBytesMin {
             set(.block(block))
