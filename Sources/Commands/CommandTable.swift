@@ -13,7 +13,7 @@ public struct CommandTable: @unchecked Sendable {
     private static let slotCount = 2048
 
     public static let shared = CommandTable(groups: [
-        stringCommands, bitmapCommands, keyCommands, walkCommands, transactionCommands, connectionCommands,
+        stringCommands, bitmapCommands, keyCommands, expiryCommands, payloadCommands, walkCommands, transactionCommands, connectionCommands,
         clientCommands, serverCommands, introspectionCommands, a2Commands,
     ])
 
