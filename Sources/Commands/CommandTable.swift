@@ -13,8 +13,10 @@ public struct CommandTable: @unchecked Sendable {
     private static let slotCount = 2048
 
     public static let shared = CommandTable(groups: [
-        stringCommands, bitmapCommands, keyCommands, expiryCommands, payloadCommands, walkCommands, transactionCommands, connectionCommands,
-        clientCommands, serverCommands, introspectionCommands, a2Commands,
+        stringCommands, bitmapCommands, keyCommands, expiryCommands, payloadCommands, walkCommands,
+        transactionCommands, connectionCommands, clientCommands, serverCommands, introspectionCommands,
+        diagnosticCommands, memoryCommands, configurationCommands, infoCommands, debugCommands, accessCommands,
+        a2Commands,
     ])
 
     public init(groups: [[Command]]) {
