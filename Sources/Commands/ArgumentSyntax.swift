@@ -186,6 +186,12 @@ struct ArgumentSyntax {
 
     /// A sequence as one argument: itself, or a block of several, led by its token if one leads it.
     private mutating func single(_ items: [SyntaxItem]) -> ArgumentNode {
+        if case .optional(let inner, repeats: true) = items[items.count - 1], inner == [items.dropLast()] {
+            var node = single(Array(items.dropLast()))
+            node.isMultiple = true
+            node.repeatsToken = node.token != nil
+            return node
+        }
         if items[0].isToken, case .word(let token) = items[0],
             items.dropFirst().filter({ !$0.isOptional && !$0.isToken }).count >= 2,
             !items.dropFirst().contains(where: \.isToken)
@@ -227,8 +233,8 @@ extension ArgumentSyntax {
     private static let integers = [
         "seconds", "milliseconds", "offset", "count", "increment", "decrement", "index", "start", "end", "stop",
         "cursor", "numkeys", "db", "destination-db", "index1", "index2", "timeout", "client-id", "numreplicas",
-        "numlocal", "protover", "version", "bit", "rank", "len", "num-matches", "node-id", "partition", "bucket",
-        "max-age", "idle-time", "frequency", "bits", "numlevels",
+        "numlocal", "protover", "version", "bit", "rank", "len", "num-matches", "partition", "bucket",
+        "max-age", "idle-time", "frequency", "bits", "ttl", "port", "slot", "cluster-bus-port",
     ]
 
     private static let doubles = ["longitude", "latitude", "radius", "width", "height", "weight", "score", "float"]
@@ -257,6 +263,6 @@ extension ArgumentSyntax {
         if tokens.contains("FROMMEMBER") { return "from" }
         if tokens.contains("MAXLEN") { return "strategy" }
         if tokens == ["=", "~"] { return "operator" }
-        return children.map(\.name).joined(separator: "-")
+        return children.allSatisfy { $0.kind == .pureToken } ? children.map(\.name).joined(separator: "-") : "option"
     }
 }

@@ -208,7 +208,7 @@ private func clientTrackingInfo(_ call: inout Invocation) throws(CommandError) {
 private func clientInfo(_ call: inout Invocation) throws(CommandError) {
     var filter = ClientFilter()
     filter.ids = [call.session.id]
-    call.effect = .host(.clientList(filter))
+    try call.ask(.clientList(filter))
 }
 
 private func clientType(_ word: ByteView) throws(CommandError) -> ClientType {
@@ -234,7 +234,7 @@ private func clientList(_ call: inout Invocation) throws(CommandError) {
     } else if call.arguments.count != 2 {
         throw .syntax
     }
-    call.effect = .host(.clientList(filter))
+    try call.ask(.clientList(filter))
 }
 
 @Sendable
@@ -242,7 +242,7 @@ private func clientKill(_ call: inout Invocation) throws(CommandError) {
     var filter = ClientFilter()
     if call.arguments.count == 3 {
         filter.address = call.arguments[2].array
-        call.effect = .host(.clientKill(filter, repliesCount: false))
+        try call.ask(.clientKill(filter, repliesCount: false))
         return
     }
     filter.skipsCaller = true
@@ -252,7 +252,7 @@ private func clientKill(_ call: inout Invocation) throws(CommandError) {
         try readKillOption(call, index, &filter)
         index += 2
     }
-    call.effect = .host(.clientKill(filter, repliesCount: true))
+    try call.ask(.clientKill(filter, repliesCount: true))
 }
 
 private func readKillOption(
@@ -298,7 +298,7 @@ private func clientPause(_ call: inout Invocation) throws(CommandError) {
     }
     let timeout = try call.timeoutMilliseconds(2)
     let (end, overflow) = call.nowMilliseconds.addingReportingOverflow(timeout)
-    call.effect = .host(.clientPause(untilMilliseconds: overflow ? .max : end, writesOnly: writesOnly))
+    try call.ask(.clientPause(untilMilliseconds: overflow ? .max : end, writesOnly: writesOnly))
 }
 
 extension Invocation {
@@ -314,7 +314,7 @@ extension Invocation {
 
 @Sendable
 private func clientUnpause(_ call: inout Invocation) throws(CommandError) {
-    call.effect = .host(.clientUnpause)
+    try call.ask(.clientUnpause)
 }
 
 @Sendable
@@ -329,7 +329,7 @@ private func clientUnblock(_ call: inout Invocation) throws(CommandError) {
     }
     let id = try call.arguments.integer(2)
     guard id > 0 else { return call.reply.integer(0) }
-    call.effect = .host(.clientUnblock(id: UInt64(id), withError: withError))
+    try call.ask(.clientUnblock(id: UInt64(id), withError: withError))
 }
 
 @Sendable

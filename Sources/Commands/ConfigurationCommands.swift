@@ -67,7 +67,7 @@ private func configSet(_ call: inout Invocation) throws(CommandError) {
 
 @Sendable
 private func configRewrite(_ call: inout Invocation) throws(CommandError) {
-    call.effect = .host(.rewriteConfiguration)
+    try call.ask(.rewriteConfiguration)
 }
 
 @Sendable

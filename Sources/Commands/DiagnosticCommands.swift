@@ -41,7 +41,7 @@ let diagnosticCommands: [Command] = [
                 summary: "Returns helpful text about the different subcommands.", since: "2.8.13", group: "server",
                 handler: latencyHelp),
             latencyRow(
-                "HISTOGRAM", -2, "[command [command ...]]",
+                "HISTOGRAM", -2, "[command [command ...]]", since: "7.0.0",
                 "Returns the cumulative distribution of latencies of a subset or all commands.", latencyHistogram),
             latencyRow("HISTORY", 3, "event", "Returns timestamp-latency samples for an event.", latencyHistory),
             latencyRow("LATEST", 2, "", "Returns the latest latency samples for all events.", latencyLatest),
@@ -53,11 +53,11 @@ let diagnosticCommands: [Command] = [
 ]
 
 private func latencyRow(
-    _ name: StaticString, _ arity: Int, _ arguments: StaticString, _ summary: StaticString,
-    _ handler: @escaping Handler
+    _ name: StaticString, _ arity: Int, _ arguments: StaticString, since: StaticString = "2.8.13",
+    _ summary: StaticString, _ handler: @escaping Handler
 ) -> Command {
     Command(
-        name: name, arity: arity, flags: reading, arguments: arguments, summary: summary, since: "2.8.13",
+        name: name, arity: arity, flags: reading, arguments: arguments, summary: summary, since: since,
         group: "server", tips: "nondeterministic_output request_policy:all_nodes response_policy:special",
         handler: handler)
 }

@@ -56,20 +56,20 @@ let serverCommands: [Command] = [
         name: "CLUSTER", arity: -2, summary: "A container for Redis Cluster commands.", since: "3.0.0",
         group: "cluster", complexity: "Depends on subcommand.",
         subcommands: [
-            clusterRow("COUNTKEYSINSLOT", 3, "slot", "Returns the number of keys in a hash slot."),
-            clusterRow("GETKEYSINSLOT", 4, "slot count", "Returns the key names in a hash slot."),
-            clusterRow("HELP", 2, "", "Returns helpful text about the different subcommands."),
-            clusterRow("INFO", 2, "", "Returns information about the state of a node."),
-            clusterRow("KEYSLOT", 3, "key", "Returns the hash slot for a key."),
-            clusterRow("LINKS", 2, "", "Returns a list of all TCP links to and from peer nodes."),
-            clusterRow("MEET", -4, "ip port [cluster-bus-port]", "Forces a node to handshake with another node."),
-            clusterRow("MYID", 2, "", "Returns the ID of a node."),
-            clusterRow("MYSHARDID", 2, "", "Returns the shard ID of a node."),
-            clusterRow("NODES", 2, "", "Returns the cluster configuration for a node."),
-            clusterRow("REPLICAS", 3, "node-id", "Lists the replica nodes of a master node."),
-            clusterRow("RESET", -2, "[HARD | SOFT]", "Resets a node."),
-            clusterRow("SHARDS", 2, "", "Returns the mapping of cluster slots to shards."),
-            clusterRow("SLOTS", 2, "", "Returns the mapping of cluster slots to nodes."),
+            clusterRow("COUNTKEYSINSLOT", [.stale], 3, "slot", "Returns the number of keys in a hash slot."),
+            clusterRow("GETKEYSINSLOT", [.stale], 4, "slot count", "Returns the key names in a hash slot."),
+            clusterRow("HELP", [.stale], 2, "", "Returns helpful text about the different subcommands."),
+            clusterRow("INFO", [.stale], 2, "", "Returns information about the state of a node."),
+            clusterRow("KEYSLOT", [.stale], 3, "key", "Returns the hash slot for a key."),
+            clusterRow("LINKS", [.stale], 2, "", "Returns a list of all TCP links to and from peer nodes."),
+            clusterRow("MEET", [.admin, .stale], -4, "ip port [cluster-bus-port]", "Forces a node to handshake with another node."),
+            clusterRow("MYID", [.stale], 2, "", "Returns the ID of a node."),
+            clusterRow("MYSHARDID", [.stale], 2, "", "Returns the shard ID of a node."),
+            clusterRow("NODES", [.stale], 2, "", "Returns the cluster configuration for a node."),
+            clusterRow("REPLICAS", [.admin, .stale], 3, "node-id", "Lists the replica nodes of a master node."),
+            clusterRow("RESET", [.admin, .stale], -2, "[HARD | SOFT]", "Resets a node."),
+            clusterRow("SHARDS", [.stale], 2, "", "Returns the mapping of cluster slots to shards."),
+            clusterRow("SLOTS", [.stale], 2, "", "Returns the mapping of cluster slots to nodes."),
         ]),
 ]
 
@@ -82,10 +82,10 @@ private func moduleRow(
 }
 
 private func clusterRow(
-    _ name: StaticString, _ arity: Int, _ arguments: StaticString, _ summary: StaticString
+    _ name: StaticString, _ flags: CommandFlags, _ arity: Int, _ arguments: StaticString, _ summary: StaticString
 ) -> Command {
     Command(
-        name: name, arity: arity, flags: [.stale], arguments: arguments, summary: summary, since: "3.0.0",
+        name: name, arity: arity, flags: flags, arguments: arguments, summary: summary, since: "3.0.0",
         group: "cluster", handler: clusterRefused)
 }
 
