@@ -8,7 +8,7 @@ import PackageDescription
 ///     Server → Core OS Options
 ///     OS → Base CLinux
 ///     ──── below: no syscalls, no clock, no entropy, no Foundation, no async ────
-///     Core → Commands Wire      Commands → Engine RESP      Engine → CRDT
+///     Core → Commands Wire      Commands → Engine RESP Options      Engine → CRDT
 ///     Wire → CRDT Replication   CRDT RESP Replication Options → Base → CIntrinsics
 let threadSanitizer = ProcessInfo.processInfo.environment["A2_THREAD_SANITIZER"] != nil
 
@@ -41,11 +41,11 @@ let package = Package(
         module("CRDT", ["Base"]),
         module("RESP", ["Base"]),
         module("Replication", ["Base"]),
+        module("Options", ["Base"]),
         module("Wire", ["Base", "CRDT", "Replication"]),
         module("Engine", ["Base", "CRDT"]),
-        module("Commands", ["Base", "CRDT", "Replication", "Engine", "RESP"]),
+        module("Commands", ["Base", "CRDT", "Replication", "Engine", "RESP", "Options"]),
         module("Core", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Wire"]),
-        module("Options", ["Base"]),
         module("OS", ["Base", "CLinux"]),
         module(
             "Server", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "OS", "Options", "CLinux"]),

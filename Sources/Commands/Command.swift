@@ -84,6 +84,8 @@ public struct Command: Sendable {
     public let conflict: StaticString
     /// ACL categories beyond those that follow from flags and group, such as "@dangerous".
     public let categories: StaticString
+    /// Redis' hints for clients, such as "nondeterministic_output".
+    public let tips: StaticString
     public internal(set) var subcommands: [Command]
     /// The same rows where they can be pointed at; set when the table is made.
     private var settledSubcommands = SubcommandRows()
@@ -97,8 +99,8 @@ public struct Command: Sendable {
     public init(
         name: StaticString, arity: Int, flags: CommandFlags = [], keys: [KeySpec] = [], arguments: StaticString = "",
         summary: StaticString, since: StaticString, group: StaticString, complexity: StaticString = "O(1)",
-        conflict: StaticString = "", categories: StaticString = "", subcommands: [Command] = [],
-        handler: @escaping Handler = unknownSubcommand
+        conflict: StaticString = "", categories: StaticString = "", tips: StaticString = "",
+        subcommands: [Command] = [], handler: @escaping Handler = unknownSubcommand
     ) {
         self.name = name
         self.arity = arity
@@ -114,6 +116,7 @@ public struct Command: Sendable {
         self.complexity = complexity
         self.conflict = conflict
         self.categories = categories
+        self.tips = tips
         self.subcommands = subcommands
         self.handler = handler
     }

@@ -17,6 +17,20 @@ public enum CommandError: Error {
     public static let invalidDatabase = CommandError.fixed("ERR invalid DB index")
     public static let databaseOutOfRange = CommandError.fixed("ERR DB index is out of range")
 
+    public static let outOfInt32 = CommandError.fixed(
+        "ERR value is out of range, value must between -2147483648 and 2147483647")
+    public static let wrongPassword = CommandError.fixed(
+        "WRONGPASS invalid username-password pair or user is disabled.")
+    public static let badClientName = CommandError.fixed(
+        "ERR Client names cannot contain spaces, newlines or special characters.")
+
+    /// A subcommand called with more arguments than any of its forms has.
+    public static func badSubcommand(_ call: borrowing Invocation) -> CommandError {
+        let word = String(decoding: call.arguments[1].raw.prefix(128), as: UTF8.self)
+        let name = (call.command.pointee.parent ?? call.command.pointee.name).description
+        return .built("ERR unknown subcommand or wrong number of arguments for '\(word)'. Try \(name) HELP.")
+    }
+
     public static func invalidExpireTime(_ call: borrowing Invocation) -> CommandError {
         .built("ERR invalid expire time in '\(call.commandName)' command")
     }

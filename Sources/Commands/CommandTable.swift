@@ -14,8 +14,9 @@ public struct CommandTable: @unchecked Sendable {
 
     public static let shared = CommandTable(groups: [
         stringCommands, multiStringCommands, stringRangeCommands, counterCommands, lcsCommands, bitmapCommands,
-        bitfieldCommands, keyCommands, walkCommands, transactionCommands, connectionCommands,
-        clientCommands, serverCommands, introspectionCommands, a2Commands,
+        bitfieldCommands, keyCommands, expiryCommands, payloadCommands, walkCommands, transactionCommands,
+        connectionCommands, clientCommands, serverCommands, introspectionCommands, diagnosticCommands,
+        memoryCommands, configurationCommands, infoCommands, debugCommands, accessCommands, a2Commands,
     ])
 
     public init(groups: [[Command]]) {

@@ -11,6 +11,8 @@ public enum HostRequest {
     case clientUnpause
     case clientUnblock(id: UInt64, withError: Bool)
     case monitor
+    /// RESET of a monitor: it is fed no longer, and watches nothing. The reply is written.
+    case endMonitor
     /// DEBUG SLEEP: this client's connection rests.
     case sleep(milliseconds: Int)
     /// WAIT: so many peers, or the time is over (0: never).

@@ -73,6 +73,13 @@ public struct Invocation: ~Copyable {
             hash: partition.pointee.hash(of: name), name: name)
     }
 
+    /// Leaves the rest to the process, which writes the reply when it has the answer. A transaction's replies
+    /// stand in order and cannot wait for it, so inside one such a command is refused.
+    mutating func ask(_ request: HostRequest) throws(CommandError) {
+        if isInTransaction { throw .notInTransaction }
+        effect = .host(request)
+    }
+
     /// The command's name in lower case, with its parent's: `client|kill` is "client|kill".
     public var commandName: String { command.pointee.fullName }
 }

@@ -10,6 +10,11 @@ public final class LoopStatistics: Sendable {
     /// Error replies by code ("ERR", "WRONGTYPE" …); rare, so a lock-free list is not worth it.
     private let errors = Mutex<[(code: [UInt8], count: UInt64)]>([])
 
+    /// What the loop has counted in its execution context, published once a turn.
+    private let published = LoopCounts()
+    /// What they were at the last reset.
+    private let baseline = LoopCounts()
+
     public static let histogramBuckets = 44
     private static let wordsPerRow = 4 + histogramBuckets
 
@@ -54,6 +59,18 @@ public final class LoopStatistics: Sendable {
         }
     }
 
+    /// Every command this loop has run.
+    public var commandCount: UInt64 {
+        var sum: UInt64 = 0
+        for row in 0..<rowCount { sum &+= rows[row * Self.wordsPerRow].load(ordering: .relaxed) }
+        return sum
+    }
+
+    /// Called by the loop itself.
+    public func publish(_ counts: LoopCounts.Values) { published.values = counts }
+
+    public var counts: LoopCounts.Values { published.values - baseline.values }
+
     public struct Row: Sendable {
         public var calls: UInt64 = 0
         public var ticks: UInt64 = 0
@@ -81,5 +98,62 @@ public final class LoopStatistics: Sendable {
     public func reset() {
         for index in 0..<rowCount * Self.wordsPerRow { rows[index].store(0, ordering: .relaxed) }
         errors.withLock { $0.removeAll() }
+        baseline.values = published.values
+    }
+}
+
+/// Counters of a loop's execution context, where others can read them.
+public final class LoopCounts: Sendable {
+    public struct Values: Sendable {
+        public var keyspaceHits: UInt64 = 0
+        public var keyspaceMisses: UInt64 = 0
+        public var expiredKeys: UInt64 = 0
+        public var evictedKeys: UInt64 = 0
+        public var frames: UInt64 = 0
+        public var frameBytes: UInt64 = 0
+
+        public init() {}
+
+        static func + (left: Values, right: Values) -> Values { left.combined(right) { $0 &+ $1 } }
+        static func - (left: Values, right: Values) -> Values { left.combined(right) { $0 &- $1 } }
+
+        private func combined(_ other: Values, _ operation: (UInt64, UInt64) -> UInt64) -> Values {
+            var result = Values()
+            result.keyspaceHits = operation(keyspaceHits, other.keyspaceHits)
+            result.keyspaceMisses = operation(keyspaceMisses, other.keyspaceMisses)
+            result.expiredKeys = operation(expiredKeys, other.expiredKeys)
+            result.evictedKeys = operation(evictedKeys, other.evictedKeys)
+            result.frames = operation(frames, other.frames)
+            result.frameBytes = operation(frameBytes, other.frameBytes)
+            return result
+        }
+    }
+
+    private let keyspaceHits = Atomic<UInt64>(0)
+    private let keyspaceMisses = Atomic<UInt64>(0)
+    private let expiredKeys = Atomic<UInt64>(0)
+    private let evictedKeys = Atomic<UInt64>(0)
+    private let frames = Atomic<UInt64>(0)
+    private let frameBytes = Atomic<UInt64>(0)
+
+    var values: Values {
+        get {
+            var values = Values()
+            values.keyspaceHits = keyspaceHits.load(ordering: .relaxed)
+            values.keyspaceMisses = keyspaceMisses.load(ordering: .relaxed)
+            values.expiredKeys = expiredKeys.load(ordering: .relaxed)
+            values.evictedKeys = evictedKeys.load(ordering: .relaxed)
+            values.frames = frames.load(ordering: .relaxed)
+            values.frameBytes = frameBytes.load(ordering: .relaxed)
+            return values
+        }
+        set {
+            keyspaceHits.store(newValue.keyspaceHits, ordering: .relaxed)
+            keyspaceMisses.store(newValue.keyspaceMisses, ordering: .relaxed)
+            expiredKeys.store(newValue.expiredKeys, ordering: .relaxed)
+            evictedKeys.store(newValue.evictedKeys, ordering: .relaxed)
+            frames.store(newValue.frames, ordering: .relaxed)
+            frameBytes.store(newValue.frameBytes, ordering: .relaxed)
+        }
     }
 }

@@ -4,6 +4,8 @@ import Engine
 
 public struct Session: ~Copyable {
     public let id: UInt64
+    /// Where the client connects from: "127.0.0.1:50123".
+    public var address: [UInt8] = []
     public var database = 0
     public var isAuthenticated: Bool
     public var name: [UInt8] = []
@@ -36,6 +38,11 @@ public struct Session: ~Copyable {
     public mutating func refreshNeedsCare() {
         needsCare =
             !isAuthenticated || transaction != nil || replyMode != .on || isMonitor || isNoTouch || isNoEvict
+    }
+
+    /// Whether the client is on this machine.
+    public var isLocal: Bool {
+        address.starts(with: "127.".utf8) || address.starts(with: "[::1]:".utf8) || address.starts(with: "/".utf8)
     }
 
     public var isWatching: Bool { !watchedPartitions.isEmpty }

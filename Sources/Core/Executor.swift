@@ -95,9 +95,6 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
         frames.commit(partitions[index], context, isGrouped: false)
     }
 
-    /// Publishes this loop's counters to whoever answers INFO.
-    public func publishCounters() {}
-
     /// Runs the handler, counts it, and turns what it throws into the error reply.
     @inline(__always)
     func invoke(_ call: inout Invocation) {

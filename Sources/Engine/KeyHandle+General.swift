@@ -32,6 +32,10 @@ struct TouchedKeys {
 
     mutating func update(_ position: Int, _ delta: Delta) { keys[position].delta = delta }
 
+    func names(partition: Int, database: Int) -> [[UInt8]] {
+        keys.compactMap { $0.partition == partition && $0.key.database == database ? $0.key.key : nil }
+    }
+
     mutating func removeAll() {
         keys.removeAll(keepingCapacity: true)
         positions.removeAll(keepingCapacity: true)
@@ -186,6 +190,7 @@ extension Partition {
 
     /// Writes the records of the keys the frame touched, one each, into the draft.
     public mutating func writeAccumulated(_ context: inout ExecutionContext) {
+        writeFlushes(&context)
         for touched in context.touched.keys where touched.partition == index && !touched.delta.isEmpty {
             touched.key.key.withView {
                 RecordCodec.append(touched.delta, database: touched.key.database, key: $0, to: &context.records)

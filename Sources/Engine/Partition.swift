@@ -27,6 +27,8 @@ public struct Partition: ~Copyable {
     var stability = Stability()
     /// Keys in general form, to be settled when the cut moves.
     var unsettled: [DatabaseKey] = []
+    /// Databases that the frame being drafted has flushed while it accumulates.
+    var flushedDatabases: [Int] = []
     /// The stamp of this replica's latest frame here.
     public internal(set) var latestOwnStamp = Stamp.zero
 
@@ -177,38 +179,6 @@ public struct Partition: ~Copyable {
         if entry.hasDeadline { tables[database].volatileCount -= 1 }
         tables[database].remove(position, hash, &arena)
         free(entry)
-    }
-
-    /// Drops every key of a database at once.
-    mutating func discardAll(_ database: Int) {
-        if owningEntries > 0 {
-            var position: UInt64? = 0
-            var owners: [Entry] = []
-            while let at = position {
-                position = tables[database].visit(at) { if Self.ownsMemory($0.entry) { owners.append($0.entry) } }
-            }
-            for entry in owners {
-                let bytes = entry.allocatedBytes
-                freeOwned(entry)
-                if bytes > Arena.blockBytesMax { arena.free(entry.address, bytes) }
-            }
-        }
-        let others = keyCount - tables[database].count
-        if others == 0 {
-            tables[database].removeBuckets(&arena, pages)
-            arena.removeAll()
-            return
-        }
-        var position: UInt64? = 0
-        var doomed: [Entry] = []
-        while let at = position {
-            position = tables[database].visit(at) { doomed.append($0.entry) }
-        }
-        tables[database].removeBuckets(&arena, pages)
-        // Owners above the arena's block size were freed already; smaller ones give their block back here.
-        for entry in doomed where entry.allocatedBytes <= Arena.blockBytesMax {
-            arena.free(entry.address, entry.allocatedBytes)
-        }
     }
 }
 

@@ -83,6 +83,12 @@ struct Connection: ~Copyable {
         return true
     }
 
+    /// Waits for other loops' answers, which no client can tell from an ordinary command.
+    var isAsking: Bool {
+        if case .gathering = hold { return true }
+        return false
+    }
+
     /// Lets a value go that a reply has been sending.
     static func release(_ token: UInt) {
         guard let address = UnsafeMutableRawPointer(bitPattern: token) else { return }

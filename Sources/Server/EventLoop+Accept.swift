@@ -58,10 +58,12 @@ extension EventLoop {
     func adopt(_ descriptor: Int32, _ client: UInt64) {
         Socket.setNoDelay(descriptor)
         if limits.keepAliveSeconds > 0 { Socket.setKeepAlive(descriptor, seconds: limits.keepAliveSeconds) }
-        let session = Session(id: client, isAuthenticated: limits.password.isEmpty)
+        let address = Socket.peerAddress(descriptor)
+        var session = Session(id: client, isAuthenticated: limits.password.isEmpty)
+        session.address = Array(address.utf8)
         let slot = connections.insert(
             Connection(
-                descriptor: descriptor, session: session, address: Socket.peerAddress(descriptor),
+                descriptor: descriptor, session: session, address: address,
                 localAddress: Socket.localAddress(descriptor),
                 nowMilliseconds: executor.context.pointee.nowMilliseconds))
         counters.clients.store(connections.count, ordering: .relaxed)

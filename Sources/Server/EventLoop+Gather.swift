@@ -121,7 +121,7 @@ extension EventLoop {
         var flags = ""
         if session.pointee.isMonitor { flags += "O" }
         if session.pointee.transaction != nil { flags += "x" }
-        if connection.pointee.isHeld { flags += "b" }
+        if connection.pointee.isHeld, !connection.pointee.isAsking { flags += "b" }
         if connection.pointee.closesAfterReply { flags += "c" }
         if session.pointee.isNoEvict { flags += "e" }
         if session.pointee.isNoTouch { flags += "T" }

@@ -35,6 +35,10 @@ extension EventLoop {
                 shared.monitorCount.add(1, ordering: .relaxed)
             }
             reply.pointee.ok()
+        case .endMonitor:
+            executor.unwatch(connection.pointee.session)
+            monitors.removeAll { $0 == slot }
+            shared.monitorCount.subtract(1, ordering: .relaxed)
         case .sleep(let milliseconds):
             let until = executor.context.pointee.nowMilliseconds + Int64(milliseconds)
             hold(slot, connection, .timer(untilMilliseconds: until, reply: .ok))

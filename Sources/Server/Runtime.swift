@@ -4,6 +4,7 @@ import Commands
 import Core
 import Engine
 import OS
+import Options
 import Replication
 import Synchronization
 
@@ -17,6 +18,9 @@ struct RuntimeSettings: Sendable {
     var databases = 16
     var windowBytes = 64 << 20
     var limits = ConnectionLimits()
+    /// What CONFIG shows and changes.
+    var options = Settings()
+    var configurationPath: String?
 }
 
 final class Runtime {
@@ -54,14 +58,20 @@ final class Runtime {
             replica: replica, databases: settings.databases, hashSeed: Entropy.seed, pages: source)
         let window = Window(
             capacity: settings.windowBytes, memory: pages.allocateZeroed(settings.windowBytes))
+        let box = SharedBox()
         let node = Node(
             replica: replica, databaseCount: settings.databases, partitions: locks.array, window: window,
             statistics: (0..<settings.threads).map { _ in
                 LoopStatistics(rowCount: CommandTable.shared.rowCount)
-            })
+            }, settings: settings.options,
+            identity: NodeIdentity(
+                settings.options, loopCount: settings.threads, configurationPath: settings.configurationPath),
+            process: ProcessInterface(box))
         var mailboxes: [Mailbox] = []
         for _ in 0..<settings.threads { mailboxes.append(try Mailbox()) }
-        return Shared(node: node, locks: locks, mailboxes: mailboxes, limits: settings.limits, stop: stop)
+        let shared = Shared(node: node, locks: locks, mailboxes: mailboxes, limits: settings.limits, stop: stop)
+        box.fill(shared)
+        return shared
     }
 
     /// Starts the loops.

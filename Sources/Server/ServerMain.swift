@@ -15,7 +15,7 @@ public enum ServerMain {
             if !settings.flag(.ephemeral) {
                 logger.warning("nothing is persisted: data lives in memory only; --ephemeral says that this is meant")
             }
-            return try serve(settings, password: launch.password(), logger)
+            return try serve(settings, path: launch.configurationPath, password: launch.password(), logger)
         } catch let error as SettingsError {
             Terminal.printError("a2: \(error)\n")
             return ExitStatus.configuration
@@ -26,7 +26,7 @@ public enum ServerMain {
     }
 
     private static func serve(
-        _ settings: Settings, password: String?, _ logger: Logger
+        _ settings: Settings, path: String?, password: String?, _ logger: Logger
     ) throws(SystemError) -> Int32 {
         var chosen = RuntimeSettings()
         chosen.addresses = settings.list(.bind)
@@ -37,6 +37,10 @@ public enum ServerMain {
         chosen.databases = settings.integer(.databases)
         chosen.windowBytes = settings.integer(.windowBytes)
         chosen.limits = ConnectionLimits(settings, password: password)
+        chosen.options = settings
+        // One place for the password, whichever way it was given: CONFIG SET requirepass changes it.
+        chosen.options.set(.requirepass, .text(password ?? ""), from: settings.source(of: .requirepass))
+        chosen.configurationPath = path
         let runtime = try Runtime(chosen)
         let notify = SystemNotify()
         try runtime.start()

@@ -1,0 +1,18 @@
+/// When a key was last used: what OBJECT reads and RESTORE sets.
+import Base
+
+extension KeyHandle {
+    /// Pretends that the key was last used `seconds` ago. Does nothing where frequencies are counted.
+    public func setIdle(seconds: Int64) {
+        let access = context.pointee.access
+        guard !access.countsFrequency, let entry = liveEntry()?.entry else { return }
+        entry.access = access.seconds &- UInt32(clamping: seconds)
+    }
+
+    /// Sets the frequency counter. Does nothing where idle times are counted.
+    public func setFrequency(_ counter: UInt8) {
+        let access = context.pointee.access
+        guard access.countsFrequency, let entry = liveEntry()?.entry else { return }
+        entry.access = access.initialWord & ~0xFF | UInt32(counter)
+    }
+}
