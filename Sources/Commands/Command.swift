@@ -33,6 +33,8 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let sentinelOnly = CommandFlags(rawValue: 1 << 18)
     /// Its keys cannot be told from fixed positions alone.
     public static let movableKeys = CommandFlags(rawValue: 1 << 19)
+    /// Only where enable-debug-command allows it.
+    public static let protected = CommandFlags(rawValue: 1 << 21)
     /// Looks at every partition, one after the other.
     public static let walks = CommandFlags(rawValue: 1 << 20)
 }

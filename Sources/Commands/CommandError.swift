@@ -5,6 +5,8 @@ import Engine
 public enum CommandError: Error {
     case fixed(StaticString)
     case built(String)
+    /// With words of the client's, which need not be text.
+    case bytes([UInt8])
 
     public static let syntax = CommandError.fixed("ERR syntax error")
     public static let notInteger = CommandError.fixed("ERR value is not an integer or out of range")
@@ -26,9 +28,10 @@ public enum CommandError: Error {
 
     /// A subcommand called with more arguments than any of its forms has.
     public static func badSubcommand(_ call: borrowing Invocation) -> CommandError {
-        let word = String(decoding: call.arguments[1].raw.prefix(128), as: UTF8.self)
         let name = (call.command.pointee.parent ?? call.command.pointee.name).description
-        return .built("ERR unknown subcommand or wrong number of arguments for '\(word)'. Try \(name) HELP.")
+        return .bytes(
+            Array("ERR unknown subcommand or wrong number of arguments for '".utf8) + shown(call.arguments[1], 128)
+                + Array("'. Try \(name) HELP.".utf8))
     }
 
     public static func invalidExpireTime(_ call: borrowing Invocation) -> CommandError {
@@ -46,21 +49,40 @@ public enum CommandError: Error {
         "EXECABORT Transaction discarded because of previous errors.")
     public static let notInTransaction = CommandError.fixed("ERR Command not allowed inside a transaction")
 
+    public static let debuggingRefused = CommandError.fixed(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+    )
+
     public static func unknownCommand(_ arguments: Arguments) -> CommandError {
-        let name = String(decoding: arguments[0].raw.prefix(128), as: UTF8.self)
-        var text = "ERR unknown command '\(name)', with args beginning with: "
-        var shown = 0
-        for index in 1..<max(arguments.count, 1) where shown < 128 {
-            let part = String(decoding: arguments[index].raw.prefix(128 - shown), as: UTF8.self)
-            text += "'\(part)' "
-            shown += part.utf8.count + 3
+        var text = Array("ERR unknown command '".utf8) + shown(arguments[0], 128)
+        text += Array("', with args beginning with: ".utf8)
+        var length = 0
+        for index in 1..<max(arguments.count, 1) where length < 128 {
+            let part = shown(arguments[index], 128 - length)
+            text += [UInt8(ascii: "'")] + part + Array("' ".utf8)
+            length += part.count + 3
         }
-        return .built(text)
+        return .bytes(text)
     }
 
     public static func unknownSubcommand(_ row: Command, _ arguments: Arguments) -> CommandError {
-        let word = String(decoding: arguments[1].raw.prefix(128), as: UTF8.self)
-        return .built("ERR unknown subcommand '\(word)'. Try \(row.name.description.uppercased()) HELP.")
+        let name = row.name.description.uppercased()
+        return .bytes(
+            Array("ERR unknown subcommand '".utf8) + shown(arguments[1], 128) + Array("'. Try \(name) HELP.".utf8))
+    }
+
+    /// A client's word as C prints it: up to a length or a NUL.
+    private static func shown(_ word: ByteView, _ countMax: Int) -> [UInt8] {
+        Array(word.raw.prefix(max(countMax, 0)).prefix { $0 != 0 })
+    }
+
+    /// The error's text, code first.
+    public var text: [UInt8] {
+        switch self {
+        case .fixed(let text): ByteView(text).array
+        case .built(let text): Array(text.utf8)
+        case .bytes(let text): text
+        }
     }
 }
 

@@ -7,14 +7,13 @@ import Synchronization
 
 let debugCommands: [Command] = [
     Command(
-        name: "DEBUG", arity: -2, flags: [.admin, .noScript, .loading, .stale],
+        name: "DEBUG", arity: -2, flags: [.admin, .noScript, .loading, .stale, .protected],
         arguments: "subcommand [arg [arg ...]]", summary: "A container for debugging commands.", since: "1.0.0",
         group: "server", complexity: "Depends on subcommand.", handler: debug)
 ]
 
 @Sendable
 private func debug(_ call: inout Invocation) throws(CommandError) {
-    try checkAllowed(call)
     let count = call.arguments.count
     if call.arguments.isWord(1, "help"), count == 2 {
         replyDebugHelp(&call)
@@ -31,17 +30,6 @@ private func debug(_ call: inout Invocation) throws(CommandError) {
         try debugProtocol(&call)
     } else {
         throw .badSubcommand(call)
-    }
-}
-
-private func checkAllowed(_ call: borrowing Invocation) throws(CommandError) {
-    switch call.node.settings.text(.enableDebugCommand) {
-    case "yes": return
-    case "local" where call.session.isLocal: return
-    default:
-        throw .fixed(
-            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
-        )
     }
 }
 

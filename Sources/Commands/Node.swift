@@ -57,6 +57,15 @@ public final class Node: Sendable {
         EvictionPolicy(rawValue: policyNumber.load(ordering: .relaxed)) ?? .noEviction
     }
 
+    /// Whether a client may use the commands that can hurt.
+    public func allowsDebugging(_ session: borrowing Session) -> Bool {
+        switch settingsBox.withLock({ $0.text(.enableDebugCommand) }) {
+        case "yes": true
+        case "local": session.isLocal
+        default: false
+        }
+    }
+
     public var evictionSamples: Int { evictionSamplesNumber.load(ordering: .relaxed) }
 
     /// Memory of keys, values and tables over all partitions, read without their locks: near enough to

@@ -12,7 +12,9 @@ extension Executor {
         _ found: Command.Reference?, _ arguments: Arguments, reply: UnsafeMutablePointer<ReplyWriter>,
         session: UnsafeMutablePointer<Session>
     ) -> Effect {
+        hasAdmitted = false
         guard let found else {
+            if Self.isForeign(arguments[0]) { return .close }
             return reject(.unknownCommand(arguments), nil, reply, session)
         }
         let command = CommandTable.shared.resolve(found, arguments)
@@ -26,6 +28,9 @@ extension Executor {
         guard session.pointee.isAuthenticated || row.flags.contains(.noAuth) else {
             return reject(.authenticationRequired, command, reply, session)
         }
+        if row.flags.contains(.protected), !node.allowsDebugging(session.pointee) {
+            return reject(.debuggingRefused, command, reply, session)
+        }
         if row.flags.contains(.denyOutOfMemory), isOutOfMemory() {
             return reject(.outOfMemory, command, reply, session)
         }
@@ -33,11 +38,13 @@ extension Executor {
             if row.flags.contains(.noMulti) {
                 return reject(.notInTransaction, command, reply, session)
             }
+            hasAdmitted = true
             transaction.append(command, arguments)
             reply.pointee.queued()
             return .none
         }
-        context.pointee.leavesAccessAlone = session.pointee.isNoTouch && !row.name.isTouch
+        hasAdmitted = true
+        context.pointee.leavesAccessAlone = session.pointee.isNoTouch && !row.name.isWord("touch")
         defer { context.pointee.leavesAccessAlone = false }
         return run(command, arguments, reply: reply, session: session)
     }
@@ -62,10 +69,23 @@ extension Executor {
         _ error: CommandError, _ command: Command.Reference?, _ reply: UnsafeMutablePointer<ReplyWriter>,
         _ session: UnsafeMutablePointer<Session>
     ) -> Effect {
-        session.pointee.transaction?.isBroken = true
         if let command { statistics.countRejected(command.pointee.index) }
+        if let command, command.pointee.name.isWord("exec") {
+            session.pointee.transaction = nil
+            session.pointee.refreshNeedsCare()
+            unwatch(session)
+            let prefix = Array("EXECABORT Transaction discarded because of: ".utf8)
+            refuse(.bytes(prefix + error.text.drop { $0 == UInt8(ascii: "-") }), reply)
+            return .none
+        }
+        session.pointee.transaction?.isBroken = true
         refuse(error, reply)
         return .none
+    }
+
+    /// A browser or a script made to speak HTTP to a database: nobody who means well sends these.
+    private static func isForeign(_ name: ByteView) -> Bool {
+        name.equalsIgnoringCase("post") || name.equalsIgnoringCase("host:")
     }
 
     /// Whether a plain command with one key may take the short path now.
@@ -78,6 +98,5 @@ extension Executor {
 }
 
 extension StaticString {
-    /// TOUCH is the one command that touches even for a client that asked for NO-TOUCH.
-    fileprivate var isTouch: Bool { ByteView(self).equalsIgnoringCase("touch") }
+    fileprivate func isWord(_ word: StaticString) -> Bool { ByteView(self).equalsIgnoringCase(word) }
 }

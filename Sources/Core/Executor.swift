@@ -19,6 +19,10 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
     public let context: UnsafeMutablePointer<ExecutionContext>
     public let statistics: LoopStatistics
     private var frames: FrameWriter
+    /// Whether the last dispatched command was let through, to run or to be queued.
+    public internal(set) var hasAdmitted = false
+    /// Writes until memory is looked at again.
+    var writesUntilMemoryCheck = 0
 
     public init(node: Node, lending: Lending, statistics: LoopStatistics, random: SeededRandom) {
         self.node = node
@@ -121,9 +125,11 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
         case .fixed(let text):
             reply.pointee.error(text)
             statistics.countError(ByteView(text))
-        case .built(let text):
-            reply.pointee.error(text)
-            Array(text.utf8).withView { statistics.countError($0) }
+        case .built, .bytes:
+            error.text.withView {
+                reply.pointee.error($0)
+                statistics.countError($0)
+            }
         }
     }
 

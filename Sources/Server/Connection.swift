@@ -35,7 +35,9 @@ struct Connection: ~Copyable {
     var isScheduled = false
     /// Close once everything has been sent; nothing more is executed.
     var closesAfterReply = false
-    /// The peer has closed its side.
+    /// The poller has reported the end of the stream, which stands behind what is still to be read.
+    var peerHasClosed = false
+    /// The end of the stream has been read.
     var hasEnded = false
 
     /// Why the commands of a connection wait.

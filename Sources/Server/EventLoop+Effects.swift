@@ -23,13 +23,15 @@ extension EventLoop {
             hold(slot, connection, .paused)
             return false
         }
-        if let command {
-            connection.pointee.lastCommand = CommandTable.shared.resolve(command, arguments)
-            if shared.monitorCount.load(ordering: .relaxed) > 0 { feedMonitors(command, arguments, connection) }
-        }
+        if let command { connection.pointee.lastCommand = CommandTable.shared.resolve(command, arguments) }
+        // EXEC takes the queue away; monitors see its commands when they run, as in Redis.
+        let transaction = session.pointee.transaction
         let mark = connection.pointee.reply.pointee.mark
         let modeBefore = session.pointee.replyMode
         let effect = executor.dispatch(command, arguments, reply: connection.pointee.reply, session: session)
+        if let command, executor.hasAdmitted, shared.monitorCount.load(ordering: .relaxed) > 0 {
+            feedMonitors(command, arguments, transaction, connection)
+        }
         if let command { carryOut(effect, command, arguments, slot, connection) }
         if modeBefore != .on || session.pointee.replyMode != .on {
             suppressReply(since: mark, modeBefore, connection)

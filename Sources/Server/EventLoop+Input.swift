@@ -28,8 +28,8 @@ extension EventLoop {
                 break
             }
             total += got
-            // Edge-triggered: a short read means drained.
-            if got < wanted { break }
+            // Edge-triggered: a short read means drained, unless the end of the stream is still to come.
+            if got < wanted, !connection.pointee.peerHasClosed { break }
             if total >= Self.turnBytesMax {
                 connection.pointee.mayHaveInput = true
                 unread.append(slot)

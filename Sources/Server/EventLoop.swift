@@ -99,6 +99,7 @@ final class EventLoop {
             return
         }
         guard let slot = connections.slot(of: event.token), let connection = connections[slot] else { return }
+        if event.isClosed { connection.pointee.peerHasClosed = true }
         if event.isReadable { receive(slot, connection) }
         if event.isWritable, connection.pointee.reply.pointee.hasOutput { schedule(slot, connection) }
     }

@@ -6,7 +6,21 @@ import RESP
 import Synchronization
 
 extension EventLoop {
+    /// After the command ran. `before` is the transaction that was open when it came.
     func feedMonitors(
+        _ command: Command.Reference, _ arguments: Arguments, _ before: Transaction?,
+        _ connection: UnsafeMutablePointer<Connection>
+    ) {
+        let isQueued = before != nil && !command.pointee.flags.contains(.notQueued)
+        if isQueued { return }
+        let hasRun = before != nil && connection.pointee.session.pointee.transaction == nil
+        if hasRun, command.pointee.name.description == "EXEC", before?.isBroken == false {
+            before?.forEach { feed($0, $1, connection) }
+        }
+        feed(command, arguments, connection)
+    }
+
+    private func feed(
         _ command: Command.Reference, _ arguments: Arguments, _ connection: UnsafeMutablePointer<Connection>
     ) {
         if command.pointee.flags.contains(.skipMonitor) || command.pointee.flags.contains(.admin) { return }

@@ -31,8 +31,8 @@ final class Runtime {
     private let signals: Signals
     private let poller: Poller
 
-    /// How a drain may take before the process ends anyway.
-    private static let drainMillisecondsMax: Int64 = 10_000
+    /// How long a drain may take before the process ends anyway.
+    private static let drainMillisecondsMax: Int64 = 3_000
 
     /// Made before any thread, because threads inherit which signals are blocked.
     init(_ settings: RuntimeSettings) throws(SystemError) {
