@@ -63,5 +63,7 @@ let package = Package(
         tests("CRDTTests", ["Base", "CRDT"]),
         tests("OptionsTests", ["Base", "Options"]),
         tests("ServerTests", ["Base", "OS", "Options", "Server"]),
+        tests(
+            "CommandsTests", ["Base", "CRDT", "RESP", "Replication", "Engine", "Commands", "Core"]),
     ]
 )
