@@ -105,6 +105,39 @@ private struct Bench: ~Copyable {
         }
     }
 
+    @Test("A table caught between two sizes shows every key", arguments: [true, false])
+    func halfMoved(grows: Bool) {
+        var random = SeededRandom(seed: 9)
+        for round in 0..<40 {
+            var bench = Bench(seed: random.next())
+            // Enough for a table that does not move at once.
+            var count = 0
+            while bench.table.bucketCount < 384 || bench.table.isMoving {
+                bench.insert(count)
+                count += 1
+            }
+            if grows {
+                while !bench.table.isMoving {
+                    bench.insert(count)
+                    count += 1
+                }
+            } else {
+                while count > 300 {
+                    count -= 1
+                    bench.remove(count)
+                }
+                bench.table.shrinkIfSparse(&bench.arena, .heap)
+            }
+            #expect(bench.table.isMoving)
+            bench.table.move(bucketsMax: random.below(380), &bench.arena, .heap)
+            var seen: Set<String> = []
+            var position: UInt64? = 0
+            while let at = position { position = bench.visit(at, into: &seen) }
+            #expect(seen.count == count, "round \(round)")
+            bench.end()
+        }
+    }
+
     @Test("The schedules do resize")
     func resizesHappen() {
         var resizes = 0
