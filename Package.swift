@@ -60,6 +60,8 @@ let package = Package(
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
         tests("RESPTests", ["Base", "RESP"]),
+        tests("EngineTests", ["Base", "CRDT", "Engine"]),
+        tests("CommandsTests", ["Base", "CRDT", "Replication", "Engine", "RESP", "Commands", "Core"]),
         tests("CRDTTests", ["Base", "CRDT"]),
         tests("OptionsTests", ["Base", "Options"]),
         tests("ServerTests", ["Base", "OS", "Options", "Server"]),

@@ -89,7 +89,9 @@ private struct ExpiryConditions: OptionSet {
             } else if arguments.isWord(index, "lt") {
                 conditions.insert(.onlyIfEarlier)
             } else {
-                throw .built("ERR Unsupported option \(arguments[index].string)")
+                // Redis prints it as a C string.
+                let word = arguments[index]
+                throw .built("ERR Unsupported option \(word.slice(0, word.firstIndex(of: 0) ?? word.count).string)")
             }
         }
         if conditions.contains(.onlyIfNone), conditions != .onlyIfNone {

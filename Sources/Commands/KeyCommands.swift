@@ -170,7 +170,9 @@ private func renameIfAbsent(_ call: inout Invocation) throws(CommandError) {
 
 /// The destination is written before the source goes: whoever sees only half of it sees two keys, not none.
 private func moveValue(of source: KeyHandle, to destination: KeyHandle) {
+    let accessWord = source.describe()?.accessWord
     source.copy(to: destination)
+    if let accessWord { destination.setAccess(accessWord) }
     source.delete()
 }
 

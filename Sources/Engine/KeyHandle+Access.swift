@@ -1,7 +1,10 @@
-/// When a key was last used: what OBJECT reads and RESTORE sets.
+/// When a key was last used: what OBJECT reads, RESTORE sets and RENAME keeps.
 import Base
 
 extension KeyHandle {
+    /// Makes the key as recently used as the one that `accessWord` was read from.
+    public func setAccess(_ accessWord: UInt32) { liveEntry()?.entry.access = accessWord }
+
     /// Pretends that the key was last used `seconds` ago. Does nothing where frequencies are counted.
     public func setIdle(seconds: Int64) {
         let access = context.pointee.access
