@@ -61,6 +61,7 @@ let package = Package(
         tests("OSTests", ["Base", "OS"]),
         tests("RESPTests", ["Base", "RESP"]),
         tests("CRDTTests", ["Base", "CRDT"]),
+        tests("CommandsTests", ["Base", "RESP", "Engine", "Replication", "Options", "Commands", "Core"]),
         tests("OptionsTests", ["Base", "Options"]),
         tests("ServerTests", ["Base", "OS", "Options", "Server"]),
     ]

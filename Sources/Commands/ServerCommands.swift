@@ -62,7 +62,9 @@ let serverCommands: [Command] = [
             clusterRow("INFO", [.stale], 2, "", "Returns information about the state of a node."),
             clusterRow("KEYSLOT", [.stale], 3, "key", "Returns the hash slot for a key."),
             clusterRow("LINKS", [.stale], 2, "", "Returns a list of all TCP links to and from peer nodes."),
-            clusterRow("MEET", [.admin, .stale], -4, "ip port [cluster-bus-port]", "Forces a node to handshake with another node."),
+            clusterRow(
+                "MEET", [.admin, .stale], -4, "ip port [cluster-bus-port]",
+                "Forces a node to handshake with another node."),
             clusterRow("MYID", [.stale], 2, "", "Returns the ID of a node."),
             clusterRow("MYSHARDID", [.stale], 2, "", "Returns the shard ID of a node."),
             clusterRow("NODES", [.stale], 2, "", "Returns the cluster configuration for a node."),
