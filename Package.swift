@@ -63,6 +63,7 @@ let package = Package(
         tests("EngineTests", ["Base", "CRDT", "Engine"]),
         tests("CommandsTests", ["Base", "CRDT", "Replication", "Engine", "RESP", "Commands", "Core"]),
         tests("CRDTTests", ["Base", "CRDT"]),
+        tests("CommandsTests", ["Base", "RESP", "Engine", "Replication", "Options", "Commands", "Core"]),
         tests("OptionsTests", ["Base", "Options"]),
         tests("ServerTests", ["Base", "OS", "Options", "Server"]),
         tests(
