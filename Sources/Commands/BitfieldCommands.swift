@@ -99,6 +99,8 @@ private struct BitfieldEditor: ~Copyable {
     private var copy: ByteBuffer
     private let copyFirst: Int
     private let writesAtOnce: Bool
+    /// Changes written at once, still to be recorded.
+    private var overwrites: Overwrites?
     /// The bytes changed in `copy`.
     private var changedFirst = Int.max
     private var changedEnd = 0
@@ -107,6 +109,7 @@ private struct BitfieldEditor: ~Copyable {
         self.key = key
         self.text = text
         writesAtOnce = reach.isScattered
+        overwrites = reach.isScattered ? key.beginOverwrites() : nil
         copyFirst = reach.writtenFirst
         let count = reach.isScattered ? 0 : reach.writtenEnd - reach.writtenFirst
         copy = ByteBuffer(capacity: count)
@@ -153,9 +156,7 @@ private struct BitfieldEditor: ~Copyable {
             changed.append(UInt8(truncatingIfNeeded: bytes >> UInt128((BitfieldPlace.bytesMax - 1 - index) * 8)))
         }
         if writesAtOnce {
-            // A key has one record in a frame: the net effect of all its writes.
-            key.context.pointee.accumulates = true
-            _ = key.overwrite(at: place.firstByte, changed.view)
+            write(changed.view, at: place.firstByte)
             text = try key.text(of: key.peek())
         } else {
             let target = copy.base + (place.firstByte - copyFirst)
@@ -165,6 +166,13 @@ private struct BitfieldEditor: ~Copyable {
         }
     }
 
+    private mutating func write(_ bytes: ByteView, at offset: Int) {
+        if key.overwrite(at: offset, bytes, in: &overwrites) { return }
+        // A key has one record in a frame: the net effect of all its writes.
+        if writesAtOnce { key.context.pointee.accumulates = true }
+        _ = key.overwrite(at: offset, bytes)
+    }
+
     /// Writes what has been changed, and makes the value as long as its writes reach, even failed ones.
     mutating func finish(lengthMin: Int) throws(CommandError) {
         if !writesAtOnce, text.count < lengthMin {
@@ -172,9 +180,10 @@ private struct BitfieldEditor: ~Copyable {
             changedEnd = lengthMin
         }
         if changedFirst < changedEnd {
-            _ = key.overwrite(at: changedFirst, copy.view.slice(changedFirst - copyFirst, changedEnd - changedFirst))
+            write(copy.view.slice(changedFirst - copyFirst, changedEnd - changedFirst), at: changedFirst)
         } else if text.count < lengthMin {
-            _ = key.overwrite(at: lengthMin - 1, ByteView("\0"))
+            write(ByteView("\0"), at: lengthMin - 1)
         }
+        if let overwrites { key.record(overwrites) }
     }
 }

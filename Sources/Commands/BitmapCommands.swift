@@ -169,7 +169,7 @@ private enum BitOperation {
             a2_memory_zero(target + source.count, count - source.count)
         case .or: Bits.combine(target, with: source) { $0 | $1 }
         case .xor: Bits.combine(target, with: source) { $0 ^ $1 }
-        case .not: Bits.combine(target, with: source) { ~$1 }
+        case .not: Bits.combine(target, with: source) { old, _ in ~old }
         }
     }
 }
@@ -187,6 +187,8 @@ private func bitOperation(_ call: inout Invocation) throws(CommandError) {
     }
     let destination = call.key(2)
     call.reply.integer(count)
+    // Only one key is written: nothing adds up that a frame would have to be the net effect of.
+    if !call.isInTransaction { call.context.pointee.accumulates = false }
     guard count > 0 else {
         _ = destination.delete()
         return
@@ -194,13 +196,14 @@ private func bitOperation(_ call: inout Invocation) throws(CommandError) {
     let result = SharedBlock.allocate(capacity: count)
     result.count = count
     let bytes = result.bytes
-    a2_memory_zero(bytes, count)
     for index in 3..<call.arguments.count {
         let key = call.key(index)
         let source = try key.text(of: key.peek())
-        if index == 3, operation != .not {
+        if index == 3 {
             a2_memory_copy(bytes, source.start, source.count)
-        } else {
+            a2_memory_zero(bytes + source.count, count - source.count)
+        }
+        if index > 3 || operation == .not {
             operation.combine(bytes, count: count, with: source)
         }
     }

@@ -10,6 +10,7 @@ extension KeyHandle {
     /// APPEND. Returns the new length; the caller has checked the limit.
     public func append(_ suffix: ByteView) -> Int {
         guard let position = liveEntry() else {
+            if !shortWay(nil), !suffix.isEmpty { return generalPatch(.append(suffix.array)) }
             set(.bytes(suffix))
             return suffix.count
         }
@@ -26,6 +27,7 @@ extension KeyHandle {
     /// SETRANGE: overwrites from `offset`, zeroes in between. Returns the new length.
     public func overwrite(at offset: Int, _ bytes: ByteView) -> Int {
         guard let position = liveEntry() else {
+            if !shortWay(nil) { return generalPatch(.overwrite(offset: offset, bytes: bytes.array)) }
             let block = zeroed(offset + bytes.count)
             a2_memory_copy(block.bytes + offset, bytes.start, bytes.count)
             return setRaw(block)
@@ -33,8 +35,12 @@ extension KeyHandle {
         guard shortWay(position) else {
             return generalPatch(.overwrite(offset: offset, bytes: bytes.array))
         }
-        noteWrite()
         recordPatch(.overwrite, on: .settled(position.entry.stamp), offset: offset, bytes)
+        return put(bytes, at: offset, position)
+    }
+
+    private func put(_ bytes: ByteView, at offset: Int, _ position: SlotPosition) -> Int {
+        noteWrite()
         let length = max(lengthOfValue(position.entry), offset + bytes.count)
         let value = extend(position, to: length)
         a2_memory_copy(value + offset, bytes.start, bytes.count)
@@ -46,6 +52,10 @@ extension KeyHandle {
         let byteOffset = offset >> 3
         let mask = UInt8(0x80) >> UInt8(offset & 7)
         guard let position = liveEntry() else {
+            if !shortWay(nil) {
+                _ = generalPatch(.setBit(offset: offset, bit: bit))
+                return
+            }
             let block = zeroed(byteOffset + 1)
             if bit { block.bytes[byteOffset] |= mask }
             setRaw(block)
@@ -61,6 +71,28 @@ extension KeyHandle {
             out: &context.pointee.records)
         let value = extend(position, to: max(lengthOfValue(position.entry), byteOffset + 1))
         value[byteOffset] = bit ? value[byteOffset] | mask : value[byteOffset] & ~mask
+    }
+
+    /// What changes made by `overwrite(at:_:in:)` are recorded on; nil where they must go the general way.
+    public func beginOverwrites() -> Overwrites? {
+        guard let position = liveEntry(), shortWay(position) else { return nil }
+        return Overwrites(target: .settled(position.entry.stamp))
+    }
+
+    /// As `overwrite`, one of several changes that `record` makes known together: a key has one record in a
+    /// frame. False, and nothing done, where there are none begun.
+    public func overwrite(at offset: Int, _ bytes: ByteView, in overwrites: inout Overwrites?) -> Bool {
+        guard overwrites != nil, let position = liveEntry() else { return false }
+        overwrites?.operations.append(.overwrite(offset: offset, bytes: bytes.array))
+        _ = put(bytes, at: offset, position)
+        return true
+    }
+
+    public func record(_ overwrites: Overwrites) {
+        guard !overwrites.operations.isEmpty else { return }
+        var delta = Delta()
+        delta.patches = Delta.NewPatches(target: overwrites.target, operations: overwrites.operations)
+        RecordCodec.append(delta, database: database, key: name, to: &context.pointee.records)
     }
 
     private enum PatchKind { case append, overwrite }
@@ -168,4 +200,12 @@ extension KeyHandle {
         }
         return block.bytes
     }
+}
+
+/// Changes of one value that are made one by one and recorded as one.
+public struct Overwrites {
+    fileprivate let target: PatchTarget
+    fileprivate var operations: [PatchOperation] = []
+
+    fileprivate init(target: PatchTarget) { self.target = target }
 }
