@@ -118,7 +118,10 @@ extension KeyHandle {
     }
 
     func generalDeadline(_ milliseconds: Int64?) {
+        let wasRaw = liveEntry()?.entry.isRaw ?? false
         apply(.setDeadline(milliseconds))
+        // The value has been stored anew, but it is the same.
+        if wasRaw, let entry = liveEntry()?.entry, entry.kind == .bytes { entry.isRaw = true }
     }
 
     /// Returns the new length of the value.

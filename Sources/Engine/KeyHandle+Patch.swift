@@ -15,7 +15,11 @@ extension KeyHandle {
             return suffix.count
         }
         let length = lengthOfValue(position.entry)
-        if suffix.isEmpty { return length }
+        if suffix.isEmpty {
+            // Redis has taken the value out of its compact encoding by then.
+            if position.entry.kind == .bytes { position.entry.isRaw = true }
+            return length
+        }
         guard shortWay(position) else { return generalPatch(.append(suffix.array)) }
         noteWrite()
         recordPatch(.append, on: .settled(position.entry.stamp), offset: length, suffix)

@@ -44,20 +44,28 @@ extension KeyHandle {
     @inline(__always)
     func liveEntry() -> SlotPosition? {
         guard let position = partition.pointee.tables[database].find(name, hash) else { return nil }
-        if position.entry.hasDeadline { return unexpired(position) }
+        if position.entry.hasDeadline || position.entry.kind == .general { return visible(position) }
         return position
     }
 
     @inline(never)
-    private func unexpired(_ position: SlotPosition) -> SlotPosition? {
-        if position.entry.deadlineMilliseconds > context.pointee.nowMilliseconds { return position }
-        // What somebody wrote without having seen the deadline outlives it.
-        if position.entry.kind == .general,
-            position.entry.general.takeUnretainedValue().state.exists(at: context.pointee.nowMilliseconds)
-        {
+    private func visible(_ position: SlotPosition) -> SlotPosition? {
+        let entry = position.entry
+        if entry.kind == .general {
+            // What somebody wrote without having seen the deadline outlives it; what is only remembered of a
+            // deleted key is no key.
+            if entry.general.takeUnretainedValue().state.exists(at: context.pointee.nowMilliseconds) {
+                return position
+            }
+        } else if entry.deadlineMilliseconds > context.pointee.nowMilliseconds {
             return position
         }
-        partition.pointee.reclaimExpired(position, database, hash, &context.pointee)
+        if entry.hasDeadline {
+            partition.pointee.reclaimExpired(position, database, hash, &context.pointee)
+        } else if partition.pointee.isSole {
+            // A short write that follows takes the slot for free.
+            partition.pointee.discard(position, database, hash)
+        }
         return nil
     }
 

@@ -62,6 +62,14 @@ private final class FlushingReplica {
 
     func increment(_ name: String) { with(name) { _ = try? $0.increment(by: 1) } }
 
+    func delete(_ name: String) { with(name) { _ = $0.delete() } }
+
+    func exists(_ name: String) -> Bool {
+        var exists = false
+        with(name) { exists = $0.exists }
+        return exists
+    }
+
     func flush() { partition.pointee.flush(database: 0, &context.pointee) }
 
     func take(_ frame: (FrameContext, [UInt8])) {
@@ -119,6 +127,22 @@ private final class FlushingReplica {
         for frame in two.frames.suffix(2) { one.take(frame) }
         #expect(two.shown == ["c=2"])
         #expect(one.shown == ["c=2"])
+    }
+
+    @Test("A counter that was deleted does not exist, whatever is still remembered of it")
+    func deletedCounter() {
+        let one = FlushingReplica(node: 1)
+        let two = FlushingReplica(node: 2)
+        two.write { two.increment("c") }
+        two.write { two.increment("c") }
+        for frame in two.frames { one.take(frame) }
+        one.write { one.delete("c") }
+        #expect(one.shown == [])
+        #expect(!one.exists("c"))
+        one.write { one.increment("c") }
+        #expect(one.exists("c"))
+        one.write { one.flush() }
+        #expect(!one.exists("c"))
     }
 
     @Test("What a MULTI writes after its flush survives it, what it wrote before does not")
