@@ -84,7 +84,7 @@ extension Command {
         for tip in tips { reply.bulk(String(tip)) }
         reply.set(keys.count)
         for spec in keys { spec.describe(into: &reply) }
-        reply.set(subcommands.count)
+        reply.array(subcommands.count)
         for row in subcommands { row.describe(into: &reply) }
     }
 }
