@@ -61,12 +61,11 @@ let package = Package(
         tests("OSTests", ["Base", "OS"]),
         tests("RESPTests", ["Base", "RESP"]),
         tests("EngineTests", ["Base", "CRDT", "Engine"]),
-        tests("CommandsTests", ["Base", "CRDT", "Replication", "Engine", "RESP", "Commands", "Core"]),
         tests("CRDTTests", ["Base", "CRDT"]),
-        tests("CommandsTests", ["Base", "RESP", "Engine", "Replication", "Options", "Commands", "Core"]),
+        tests(
+            "CommandsTests",
+            ["Base", "CRDT", "RESP", "Replication", "Engine", "Options", "Commands", "Core"]),
         tests("OptionsTests", ["Base", "Options"]),
         tests("ServerTests", ["Base", "OS", "Options", "Server"]),
-        tests(
-            "CommandsTests", ["Base", "CRDT", "RESP", "Replication", "Engine", "Commands", "Core"]),
     ]
 )
