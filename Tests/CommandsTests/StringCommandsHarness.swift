@@ -63,7 +63,7 @@ final class StringCommandsHarness {
 
     /// The reply's bytes, large values spliced in.
     func run(_ words: [[UInt8]]) -> [UInt8] {
-        let bytes = words.flatMap { $0 } + [0]
+        let bytes: [UInt8] = Array(words.joined()) + [0]
         var ranges: [ArgumentRange] = []
         var offset: Int32 = 0
         for word in words {
