@@ -60,7 +60,7 @@ private func aclCategories(_ call: inout Invocation) throws(CommandError) {
         return
     }
     guard let category = CommandCategory(named: call.arguments[2]) else {
-        throw .built("ERR Unknown category '\(call.arguments[2].string)'")
+        throw .quoting("ERR Unknown category '", call.arguments[2])
     }
     let reply = call.reply.beginDeferredArray()
     var count = 0

@@ -105,11 +105,10 @@ private func clientSetName(_ call: inout Invocation) throws(CommandError) {
 private func clientSetInfo(_ call: inout Invocation) throws(CommandError) {
     let isName = call.arguments.isWord(2, "lib-name")
     guard isName || call.arguments.isWord(2, "lib-ver") else {
-        throw .built("ERR Unrecognized option '\(call.arguments[2].string)'")
+        throw .quoting("ERR Unrecognized option '", call.arguments[2])
     }
     guard isPrintable(call.arguments[3]) else {
-        throw .built(
-            "ERR \(call.arguments[2].string) cannot contain spaces, newlines or special characters.")
+        throw .quoting("ERR ", call.arguments[2], " cannot contain spaces, newlines or special characters.")
     }
     if isName {
         call.session.libraryName = call.arguments[3].array
@@ -216,7 +215,7 @@ private func clientType(_ word: ByteView) throws(CommandError) -> ClientType {
     if word.equalsIgnoringCase("master") { return .master }
     if word.equalsIgnoringCase("slave") || word.equalsIgnoringCase("replica") { return .replica }
     if word.equalsIgnoringCase("pubsub") { return .pubsub }
-    throw .built("ERR Unknown client type '\(word.string)'")
+    throw .quoting("ERR Unknown client type '", word)
 }
 
 @Sendable
@@ -271,7 +270,7 @@ private func readKillOption(
     } else if call.arguments.isWord(index, "laddr") {
         filter.localAddress = value.array
     } else if call.arguments.isWord(index, "user") {
-        guard value == ByteView("default") else { throw .built("ERR No such user '\(value.string)'") }
+        guard value == ByteView("default") else { throw .quoting("ERR No such user '", value) }
         filter.user = value.array
     } else if call.arguments.isWord(index, "skipme") {
         guard value.equalsIgnoringCase("yes") || value.equalsIgnoringCase("no") else { throw .syntax }
@@ -298,7 +297,7 @@ private func clientPause(_ call: inout Invocation) throws(CommandError) {
     }
     let timeout = try call.timeoutMilliseconds(2)
     let (end, overflow) = call.nowMilliseconds.addingReportingOverflow(timeout)
-    try call.ask(.clientPause(untilMilliseconds: overflow ? .max : end, writesOnly: writesOnly))
+    call.askAnsweringOK(.clientPause(untilMilliseconds: overflow ? .max : end, writesOnly: writesOnly))
 }
 
 extension Invocation {
@@ -314,7 +313,7 @@ extension Invocation {
 
 @Sendable
 private func clientUnpause(_ call: inout Invocation) throws(CommandError) {
-    try call.ask(.clientUnpause)
+    call.askAnsweringOK(.clientUnpause)
 }
 
 @Sendable

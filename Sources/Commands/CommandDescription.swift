@@ -84,7 +84,8 @@ extension Command {
         for tip in tips { reply.bulk(String(tip)) }
         reply.set(keys.count)
         for spec in keys { spec.describe(into: &reply) }
-        reply.set(subcommands.count)
+        // A set as long as it is empty, in Redis' own words.
+        if subcommands.isEmpty { reply.set(0) } else { reply.array(subcommands.count) }
         for row in subcommands { row.describe(into: &reply) }
     }
 }

@@ -53,6 +53,10 @@ public enum CommandError: Error {
         "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
     )
 
+    public static let moduleNotAllowed = CommandError.fixed(
+        "ERR MODULE command not allowed. If the enable-module-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+    )
+
     public static func unknownCommand(_ arguments: Arguments) -> CommandError {
         var text = Array("ERR unknown command '".utf8) + shown(arguments[0], 128)
         text += Array("', with args beginning with: ".utf8)
@@ -69,6 +73,11 @@ public enum CommandError: Error {
         let name = row.name.description.uppercased()
         return .bytes(
             Array("ERR unknown subcommand '".utf8) + shown(arguments[1], 128) + Array("'. Try \(name) HELP.".utf8))
+    }
+
+    /// An error that repeats an argument.
+    public static func quoting(_ before: String, _ argument: ByteView, _ after: String = "'") -> CommandError {
+        .bytes(Array(before.utf8) + shown(argument, 128) + Array(after.utf8))
     }
 
     /// A client's word as C prints it: up to a length or a NUL.

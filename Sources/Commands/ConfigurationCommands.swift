@@ -46,9 +46,21 @@ private func configGet(_ call: inout Invocation) throws(CommandError) {
     }
     call.reply.map(found.count)
     for (name, value) in found {
-        call.reply.bulk(name)
+        // What is asked for by name and not by pattern keeps the asker's spelling.
+        let first = (2..<arguments.count).first { index in
+            name.withBytes { GlobPattern(arguments[index], ignoresCase: true).matches($0) }
+        }
+        if let first, arguments[first].count == name.utf8.count, !isPattern(arguments[first]) {
+            call.reply.bulk(arguments[first])
+        } else {
+            call.reply.bulk(name)
+        }
         call.reply.bulk(value)
     }
+}
+
+private func isPattern(_ text: ByteView) -> Bool {
+    "[*?".utf8.contains { text.firstIndex(of: $0) != nil }
 }
 
 @Sendable

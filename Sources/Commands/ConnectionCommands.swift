@@ -117,7 +117,7 @@ private func hello(_ call: inout Invocation) throws(CommandError) {
             guard isPrintable(call.arguments[index + 1]) else { throw .badClientName }
             index += 2
         } else {
-            throw .built("ERR Syntax error in HELLO option '\(call.arguments[index].string)'")
+            throw .quoting("ERR Syntax error in HELLO option '", call.arguments[index])
         }
     }
     if let credentials {
@@ -127,7 +127,7 @@ private func hello(_ call: inout Invocation) throws(CommandError) {
     }
     guard call.session.isAuthenticated else {
         throw .fixed(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
         )
     }
     if let name { call.session.name = name.array }

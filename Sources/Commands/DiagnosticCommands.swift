@@ -166,7 +166,7 @@ private func latencyReset(_ call: inout Invocation) throws(CommandError) {
 private func latencyGraph(_ call: inout Invocation) throws(CommandError) {
     let name = call.arguments[2]
     guard let event = event(name), let last = call.node.latency[event].samples.last else {
-        throw .built("ERR No samples available for event '\(name.string)'")
+        throw .quoting("ERR No samples available for event '", name)
     }
     let series = call.node.latency[event]
     let lowest = series.samples.map(\.milliseconds).min() ?? 0

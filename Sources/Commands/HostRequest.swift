@@ -2,7 +2,9 @@
 /// handler has checked the arguments; whoever carries the request out writes the reply.
 import Base
 
-public enum HostRequest {
+public indirect enum HostRequest {
+    /// The reply is written already, in its place among a transaction's.
+    case silently(HostRequest)
     /// CLIENT LIST and CLIENT INFO: one line per matching client.
     case clientList(ClientFilter)
     /// CLIENT KILL. With `repliesCount` the reply is how many were killed, else OK or "No such client".

@@ -73,7 +73,7 @@ private func commandInfo(_ call: inout Invocation) throws(CommandError) {
         if let row = CommandTable.shared.find(fullName: call.arguments[index]) {
             row.pointee.describe(into: &call.reply)
         } else {
-            call.reply.nullArray()
+            call.reply.null()
         }
     }
 }
@@ -132,7 +132,7 @@ private func commandList(_ call: inout Invocation) throws(CommandError) {
         case .pattern(let pattern): row.fullName.withBytes { GlobPattern(pattern, ignoresCase: true).matches($0) }
         }
     }
-    let reply = call.reply.beginDeferred(.set)
+    let reply = call.reply.beginDeferredArray()
     var count = 0
     for command in CommandTable.shared.commands {
         for row in [command] + command.subcommands where passes(row) {

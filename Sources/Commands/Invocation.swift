@@ -80,6 +80,12 @@ public struct Invocation: ~Copyable {
         effect = .host(request)
     }
 
+    /// The same for what is always answered with OK: the answer takes its place at once.
+    mutating func askAnsweringOK(_ request: HostRequest) {
+        effect = .host(isInTransaction ? .silently(request) : request)
+        if isInTransaction { reply.ok() }
+    }
+
     /// The command's name in lower case, with its parent's: `client|kill` is "client|kill".
     public var commandName: String { command.pointee.fullName }
 }

@@ -12,25 +12,29 @@ let keyCommands: [Command] = [
         summary: "Deletes one or more keys.", since: "1.0.0", group: "generic",
         complexity:
             "O(N) where N is the number of keys that will be removed. When a key to remove holds a value other than a string, the individual complexity for this key is O(M) where M is the number of elements in the list, set, sorted set or hash. Removing a single key that holds a string value is O(1).",
-        conflict: "removes what it had seen; a write it had not seen survives", handler: delete),
+        conflict: "removes what it had seen; a write it had not seen survives",
+        tips: "request_policy:multi_shard response_policy:agg_sum", handler: delete),
     Command(
         name: "UNLINK", arity: -2, flags: [.write, .fast], keys: [KeySpec(1, -1, "RM DELETE")],
         arguments: "key [key ...]", summary: "Asynchronously deletes one or more keys.", since: "4.0.0",
         group: "generic",
         complexity:
             "O(1) for each key removed regardless of its size. Then the command does O(N) work in a different thread in order to reclaim memory, where N is the number of allocations the deleted objects where composed of.",
-        conflict: "removes what it had seen; a write it had not seen survives", handler: delete),
+        conflict: "removes what it had seen; a write it had not seen survives",
+        tips: "request_policy:multi_shard response_policy:agg_sum", handler: delete),
     Command(
         name: "EXISTS", arity: -2, flags: [.readOnly, .fast], keys: [KeySpec(1, -1, "RO")],
         arguments: "key [key ...]", summary: "Determines whether one or more keys exist.", since: "1.0.0",
-        group: "generic", complexity: "O(N) where N is the number of keys to check.", handler: exists),
+        group: "generic", complexity: "O(N) where N is the number of keys to check.",
+        tips: "request_policy:multi_shard response_policy:agg_sum", handler: exists),
     Command(
         name: "TOUCH", arity: -2, flags: [.readOnly, .fast], keys: [KeySpec(1, -1, "RO")],
         arguments: "key [key ...]",
         summary:
             "Returns the number of existing keys out of those specified after updating the time they were last accessed.",
         since: "3.2.1", group: "generic", complexity: "O(N) where N is the number of keys that will be touched.",
-        conflict: "access times stay on their node", handler: touch),
+        conflict: "access times stay on their node", tips: "request_policy:multi_shard response_policy:agg_sum",
+        handler: touch),
     Command(
         name: "TYPE", arity: 2, flags: [.readOnly, .fast], keys: [.one("RO")], arguments: "key",
         summary: "Determines the type of value stored at a key.", since: "1.0.0", group: "generic", handler: type),
@@ -67,11 +71,12 @@ let keyCommands: [Command] = [
             Command(
                 name: "ENCODING", arity: 3, flags: [.readOnly], keys: [.one("RO", at: 2)], arguments: "key",
                 summary: "Returns the internal encoding of a Redis object.", since: "2.2.3", group: "generic",
-                handler: objectEncoding),
+                tips: "nondeterministic_output", handler: objectEncoding),
             Command(
                 name: "FREQ", arity: 3, flags: [.readOnly], keys: [.one("RO", at: 2)], arguments: "key",
                 summary: "Returns the logarithmic access frequency counter of a Redis object.", since: "4.0.0",
-                group: "generic", conflict: "accesses are counted on their node", handler: objectFrequency),
+                group: "generic", conflict: "accesses are counted on their node", tips: "nondeterministic_output",
+                handler: objectFrequency),
             Command(
                 name: "HELP", arity: 2, flags: [.loading, .stale],
                 summary: "Returns helpful text about the different subcommands.", since: "6.2.0", group: "generic",
@@ -79,11 +84,12 @@ let keyCommands: [Command] = [
             Command(
                 name: "IDLETIME", arity: 3, flags: [.readOnly], keys: [.one("RO", at: 2)], arguments: "key",
                 summary: "Returns the time since the last access to a Redis object.", since: "2.2.3",
-                group: "generic", conflict: "access times stay on their node", handler: objectIdleTime),
+                group: "generic", conflict: "access times stay on their node", tips: "nondeterministic_output",
+                handler: objectIdleTime),
             Command(
                 name: "REFCOUNT", arity: 3, flags: [.readOnly], keys: [.one("RO", at: 2)], arguments: "key",
                 summary: "Returns the reference count of a value of a key.", since: "2.2.3", group: "generic",
-                handler: objectReferenceCount),
+                tips: "nondeterministic_output", handler: objectReferenceCount),
         ]),
 ]
 

@@ -8,19 +8,21 @@ let multiStringCommands: [Command] = [
         name: "MGET", arity: -2, flags: [.readOnly, .fast], keys: [KeySpec(1, -1, "RO ACCESS")],
         arguments: "key [key ...]", summary: "Atomically returns the string values of one or more keys.",
         since: "1.0.0", group: "string", complexity: "O(N) where N is the number of keys to retrieve.",
-        handler: getMany),
+        tips: "request_policy:multi_shard", handler: getMany),
     Command(
         name: "MSET", arity: -3, flags: [.write, .denyOutOfMemory], keys: [KeySpec(1, -1, step: 2, "OW UPDATE")],
         arguments: "key value [key value ...]",
         summary: "Atomically creates or modifies the string values of one or more keys.", since: "1.0.1",
         group: "string", complexity: "O(N) where N is the number of keys to set.",
-        conflict: "decided key by key as for SET; a peer applies each partition's part at once", handler: setMany),
+        conflict: "decided key by key as for SET; a peer applies each partition's part at once",
+        tips: "request_policy:multi_shard response_policy:all_succeeded", handler: setMany),
     Command(
         name: "MSETNX", arity: -3, flags: [.write, .denyOutOfMemory], keys: [KeySpec(1, -1, step: 2, "OW INSERT")],
         arguments: "key value [key value ...]",
         summary: "Atomically modifies the string values of one or more keys only when all keys don't exist.",
         since: "1.0.1", group: "string", complexity: "O(N) where N is the number of keys to set.",
-        conflict: "both regions may see 1; the later value of each key stays", handler: setManyIfAbsent),
+        conflict: "both regions may see 1; the later value of each key stays",
+        tips: "request_policy:multi_shard response_policy:agg_min", handler: setManyIfAbsent),
 ]
 
 @Sendable

@@ -12,7 +12,7 @@ let payloadCommands: [Command] = [
         group: "generic",
         complexity:
             "O(1) to access the key and additional O(N*M) to serialize it, where N is the number of Redis objects composing the value and M their average size. For small string values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1).",
-        handler: dump),
+        tips: "nondeterministic_output", handler: dump),
     Command(
         name: "RESTORE", arity: -4, flags: [.write, .denyOutOfMemory], keys: [.one("OW UPDATE")],
         arguments: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",

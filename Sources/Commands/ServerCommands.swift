@@ -79,7 +79,8 @@ private func moduleRow(
     _ name: StaticString, _ arity: Int, _ arguments: StaticString, since: StaticString, _ summary: StaticString
 ) -> Command {
     Command(
-        name: name, arity: arity, flags: [.admin, .noScript, .noAsyncLoading], arguments: arguments, summary: summary,
+        name: name, arity: arity, flags: [.admin, .noScript, .noAsyncLoading], arguments: arguments,
+        summary: summary,
         since: since, group: "server", handler: moduleRefused)
 }
 
@@ -115,7 +116,7 @@ private func lastSave(_ call: inout Invocation) throws(CommandError) {
 @Sendable
 private func lolwut(_ call: inout Invocation) throws(CommandError) {
     if call.arguments.count > 2, call.arguments.isWord(1, "version") { _ = try call.arguments.integer(2) }
-    "a2 ver. \(Version.number), Redis ver. \(Version.redisLevel)\n".withBytes { call.reply.verbatim("txt", $0) }
+    "Redis ver. \(Version.redisLevel)\n".withBytes { call.reply.verbatim("txt", $0) }
 }
 
 @Sendable
@@ -175,7 +176,7 @@ private func moduleList(_ call: inout Invocation) throws(CommandError) {
 
 @Sendable
 private func moduleRefused(_ call: inout Invocation) throws(CommandError) {
-    throw .fixed("ERR MODULE command not allowed. This server does not load modules.")
+    throw .moduleNotAllowed
 }
 
 @Sendable

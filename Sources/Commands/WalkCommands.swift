@@ -11,34 +11,34 @@ let walkCommands: [Command] = [
         summary: "Returns all key names that match a pattern.", since: "1.0.0", group: "generic",
         complexity:
             "O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.",
-        categories: "@dangerous", handler: keys),
+        categories: "@dangerous", tips: "request_policy:all_shards nondeterministic_output_order", handler: keys),
     Command(
         name: "SCAN", arity: -2, flags: [.readOnly, .walks],
         arguments: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
         summary: "Iterates over the key names in the database.", since: "2.8.0", group: "generic",
         complexity:
             "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
-        handler: scan),
+        tips: "nondeterministic_output request_policy:special", handler: scan),
     Command(
         name: "RANDOMKEY", arity: 1, flags: [.readOnly, .walks],
         summary: "Returns a random key name from the database.", since: "1.0.0", group: "generic",
-        handler: randomKey),
+        tips: "request_policy:all_shards nondeterministic_output", handler: randomKey),
     Command(
         name: "DBSIZE", arity: 1, flags: [.readOnly, .fast, .walks],
         summary: "Returns the number of keys in the database.", since: "1.0.0", group: "server",
-        categories: "@keyspace", handler: databaseSize),
+        categories: "@keyspace", tips: "request_policy:all_shards response_policy:agg_sum", handler: databaseSize),
     Command(
         name: "FLUSHDB", arity: -1, flags: [.write, .walks], arguments: "[ASYNC | SYNC]",
         summary: "Removes all keys from the current database.", since: "1.0.0", group: "server",
         complexity: "O(N) where N is the number of keys in the selected database",
         conflict: "removes what it had seen; writes it had not seen survive", categories: "@keyspace @dangerous",
-        handler: flushDatabase),
+        tips: "request_policy:all_shards response_policy:all_succeeded", handler: flushDatabase),
     Command(
         name: "FLUSHALL", arity: -1, flags: [.write, .walks], arguments: "[ASYNC | SYNC]",
         summary: "Removes all keys from all databases.", since: "1.0.0", group: "server",
         complexity: "O(N) where N is the total number of keys in all databases",
         conflict: "removes what it had seen; writes it had not seen survive", categories: "@keyspace @dangerous",
-        handler: flushAll),
+        tips: "request_policy:all_shards response_policy:all_succeeded", handler: flushAll),
 ]
 
 // MARK: KEYS
