@@ -69,7 +69,8 @@ extension KeyHandle {
             _ = generalPatch(.setBit(offset: offset, bit: bit))
             return
         }
-        noteWrite()
+        // Written even where it changes nothing, but then no client that watches need know.
+        if changesBit(position.entry, byteOffset, mask, bit) { noteWrite() }
         RecordCodec.appendPatch(
             database: database, key: name, target: .settled(position.entry.stamp), setBitAt: offset, to: bit,
             out: &context.pointee.records)
@@ -97,6 +98,16 @@ extension KeyHandle {
         var delta = Delta()
         delta.patches = Delta.NewPatches(target: overwrites.target, operations: overwrites.operations)
         RecordCodec.append(delta, database: database, key: name, to: &context.pointee.records)
+    }
+
+    private func changesBit(_ entry: Entry, _ byteOffset: Int, _ mask: UInt8, _ bit: Bool) -> Bool {
+        let value: ByteView
+        switch entry.kind {
+        case .bytes: value = entry.inlineBytes
+        case .shared: value = entry.block.view
+        case .integer, .general: return true
+        }
+        return byteOffset >= value.count || (value[byteOffset] & mask != 0) != bit
     }
 
     private enum PatchKind { case append, overwrite }

@@ -32,7 +32,11 @@ extension EventLoop {
         if let command, executor.hasAdmitted, shared.monitorCount.load(ordering: .relaxed) > 0 {
             feedMonitors(command, arguments, transaction, connection)
         }
-        if let command { carryOut(effect, command, arguments, slot, connection) }
+        if let command {
+            carryOut(effect, command, arguments, slot, connection)
+        } else if case .close = effect {
+            connection.pointee.closesAfterReply = true
+        }
         if modeBefore != .on || session.pointee.replyMode != .on {
             suppressReply(since: mark, modeBefore, connection)
         }
