@@ -110,7 +110,13 @@ private func setWithOptions(_ call: inout Invocation) throws(CommandError) {
         if !options.repliesPrevious { call.reply.null() }
         return
     }
-    key.set(call.arguments.value(2), deadline: change)
+    if case .at(let deadline) = change, deadline <= call.nowMilliseconds {
+        // A value that ends before it begins is none. Writing it would not do: what is written after a
+        // deadline survives it.
+        _ = key.delete()
+    } else {
+        key.set(call.arguments.value(2), deadline: change)
+    }
     if !options.repliesPrevious { call.reply.ok() }
 }
 

@@ -72,6 +72,18 @@ extension Substring {
         }
     }
 
+    @Test(arguments: ["INCR k", "INCRBYFLOAT k 1", "APPEND k 1", "SETRANGE k 0 1", "BITFIELD k SET u8 0 49"])
+    func aValueSetIntoThePastIsNoneForWhatFollows(command: String) {
+        for isTransaction in [false, true] {
+            let node = StringCommandsHarness()
+            if isTransaction { _ = node.line("MULTI") }
+            _ = node.line("SET k 5 PXAT 1000")
+            _ = node.line(command)
+            if isTransaction { _ = node.line("EXEC") }
+            #expect(node.line("GET k") == "$1|1", "in a transaction: \(isTransaction)")
+        }
+    }
+
     @Test func otherTypesAreRefusedAndLeftAlone() {
         let node = StringCommandsHarness()
         node.makeSet("k")
