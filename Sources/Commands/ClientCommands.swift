@@ -207,7 +207,7 @@ private func clientTrackingInfo(_ call: inout Invocation) throws(CommandError) {
 private func clientInfo(_ call: inout Invocation) throws(CommandError) {
     var filter = ClientFilter()
     filter.ids = [call.session.id]
-    try call.ask(.clientList(filter))
+    call.effect = .host(.clientList(filter))
 }
 
 private func clientType(_ word: ByteView) throws(CommandError) -> ClientType {
@@ -233,7 +233,7 @@ private func clientList(_ call: inout Invocation) throws(CommandError) {
     } else if call.arguments.count != 2 {
         throw .syntax
     }
-    try call.ask(.clientList(filter))
+    call.effect = .host(.clientList(filter))
 }
 
 @Sendable
@@ -241,7 +241,7 @@ private func clientKill(_ call: inout Invocation) throws(CommandError) {
     var filter = ClientFilter()
     if call.arguments.count == 3 {
         filter.address = call.arguments[2].array
-        try call.ask(.clientKill(filter, repliesCount: false))
+        call.effect = .host(.clientKill(filter, repliesCount: false))
         return
     }
     filter.skipsCaller = true
@@ -251,7 +251,7 @@ private func clientKill(_ call: inout Invocation) throws(CommandError) {
         try readKillOption(call, index, &filter)
         index += 2
     }
-    try call.ask(.clientKill(filter, repliesCount: true))
+    call.effect = .host(.clientKill(filter, repliesCount: true))
 }
 
 private func readKillOption(
@@ -297,7 +297,7 @@ private func clientPause(_ call: inout Invocation) throws(CommandError) {
     }
     let timeout = try call.timeoutMilliseconds(2)
     let (end, overflow) = call.nowMilliseconds.addingReportingOverflow(timeout)
-    call.askAnsweringOK(.clientPause(untilMilliseconds: overflow ? .max : end, writesOnly: writesOnly))
+    call.effect = .host(.clientPause(untilMilliseconds: overflow ? .max : end, writesOnly: writesOnly))
 }
 
 extension Invocation {
@@ -313,7 +313,7 @@ extension Invocation {
 
 @Sendable
 private func clientUnpause(_ call: inout Invocation) throws(CommandError) {
-    call.askAnsweringOK(.clientUnpause)
+    call.effect = .host(.clientUnpause)
 }
 
 @Sendable
@@ -328,7 +328,7 @@ private func clientUnblock(_ call: inout Invocation) throws(CommandError) {
     }
     let id = try call.arguments.integer(2)
     guard id > 0 else { return call.reply.integer(0) }
-    try call.ask(.clientUnblock(id: UInt64(id), withError: withError))
+    call.effect = .host(.clientUnblock(id: UInt64(id), withError: withError))
 }
 
 @Sendable

@@ -79,7 +79,7 @@ private func configSet(_ call: inout Invocation) throws(CommandError) {
 
 @Sendable
 private func configRewrite(_ call: inout Invocation) throws(CommandError) {
-    try call.ask(.rewriteConfiguration)
+    call.effect = .host(.rewriteConfiguration)
 }
 
 @Sendable

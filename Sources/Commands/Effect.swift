@@ -13,7 +13,7 @@ public enum Effect {
     /// Something only the process around the node can do.
     case host(HostRequest)
     /// What the commands of a transaction asked for, in order.
-    case hostList([HostRequest])
+    case hostList([OrderedRequest])
     /// Close the connection once the reply is out.
     case close
 }

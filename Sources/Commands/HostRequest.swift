@@ -2,9 +2,7 @@
 /// handler has checked the arguments; whoever carries the request out writes the reply.
 import Base
 
-public indirect enum HostRequest {
-    /// The reply is written already, in its place among a transaction's.
-    case silently(HostRequest)
+public enum HostRequest {
     /// CLIENT LIST and CLIENT INFO: one line per matching client.
     case clientList(ClientFilter)
     /// CLIENT KILL. With `repliesCount` the reply is how many were killed, else OK or "No such client".
@@ -22,6 +20,18 @@ public indirect enum HostRequest {
     case shutdown(ShutdownMode)
     /// CONFIG REWRITE.
     case rewriteConfiguration
+}
+
+/// A request of a transaction, whose reply stands among others: what follows it in EXEC's reply is kept back
+/// until it is answered.
+public struct OrderedRequest {
+    public let request: HostRequest
+    public let following: [UInt8]
+
+    public init(_ request: HostRequest, following: [UInt8]) {
+        self.request = request
+        self.following = following
+    }
 }
 
 public struct ShutdownMode: Sendable {

@@ -73,19 +73,6 @@ public struct Invocation: ~Copyable {
             hash: partition.pointee.hash(of: name), name: name)
     }
 
-    /// Leaves the rest to the process, which writes the reply when it has the answer. A transaction's replies
-    /// stand in order and cannot wait for it, so inside one such a command is refused.
-    mutating func ask(_ request: HostRequest) throws(CommandError) {
-        if isInTransaction { throw .notInTransaction }
-        effect = .host(request)
-    }
-
-    /// The same for what is always answered with OK: the answer takes its place at once.
-    mutating func askAnsweringOK(_ request: HostRequest) {
-        effect = .host(isInTransaction ? .silently(request) : request)
-        if isInTransaction { reply.ok() }
-    }
-
     /// The command's name in lower case, with its parent's: `client|kill` is "client|kill".
     public var commandName: String { command.pointee.fullName }
 }

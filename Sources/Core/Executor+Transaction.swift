@@ -35,18 +35,18 @@ extension Executor {
         }
         context.pointee.accumulates = true
         reply.pointee.array(transaction.queue.count)
-        var effects: [HostRequest] = []
+        var effects: [PlacedRequest] = []
         transaction.forEach { command, arguments in
             runQueued(command, arguments, reply: reply, session: session, &effects)
         }
         commit(named)
         named.forEach { lending.release($0) }
-        return effects.isEmpty ? .none : .hostList(effects)
+        return effects.isEmpty ? .none : .hostList(ordered(effects, reply))
     }
 
     private mutating func runQueued(
         _ command: Command.Reference, _ arguments: Arguments, reply: UnsafeMutablePointer<ReplyWriter>,
-        session: UnsafeMutablePointer<Session>, _ effects: inout [HostRequest]
+        session: UnsafeMutablePointer<Session>, _ effects: inout [PlacedRequest]
     ) {
         if command.pointee.flags.contains(.denyOutOfMemory), isOverMemoryLimit {
             return refuse(.outOfMemory, reply)
@@ -63,9 +63,28 @@ extension Executor {
                 walk.visit(&visit)
             }
             walk.finish(&call)
-        case .host(let request): effects.append(request)
+        case .host(let request): effects.append(PlacedRequest(request: request, place: reply.pointee.mark))
         default: break
         }
+    }
+
+    /// A request of the transaction and the place in its reply where the answer belongs.
+    private struct PlacedRequest {
+        let request: HostRequest
+        let place: ReplyWriter.Mark
+    }
+
+    /// Takes the reply back up to the first answer that is missing, piece by piece from its end.
+    private func ordered(
+        _ placed: [PlacedRequest], _ reply: UnsafeMutablePointer<ReplyWriter>
+    ) -> [OrderedRequest] {
+        placed.reversed().map { item in
+            let following = reply.pointee.take(from: item.place) { token in
+                guard let address = UnsafeMutableRawPointer(bitPattern: token) else { return }
+                SharedBlock(address: address).release()
+            }
+            return OrderedRequest(item.request, following: following)
+        }.reversed()
     }
 
     // MARK: WATCH

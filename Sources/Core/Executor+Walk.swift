@@ -3,6 +3,7 @@ import Base
 import Commands
 import Engine
 import RESP
+import Synchronization
 
 extension Executor {
     /// About a hundred microseconds of buckets.
@@ -34,7 +35,10 @@ extension Executor {
     /// there is more to do at once.
     public mutating func maintain(_ index: Int, bucketsMax: Int) -> Bool {
         lending.acquire(index)
-        let sweeps = partitions[index].pointee.sweepExpired(bucketsMax: bucketsMax, &context.pointee)
+        // DEBUG SET-ACTIVE-EXPIRE 0 leaves expired keys where they are; nobody sees them either way.
+        let sweeps =
+            node.sweepsExpired.load(ordering: .relaxed)
+            && partitions[index].pointee.sweepExpired(bucketsMax: bucketsMax, &context.pointee)
         let moves = partitions[index].pointee.moveTables(bucketsMax: bucketsMax)
         lending.release(index)
         return sweeps || moves

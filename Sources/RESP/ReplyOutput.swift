@@ -55,6 +55,20 @@ extension ReplyWriter {
         while segments.count > kept { release(segments.removeLast().token) }
     }
 
+    /// Takes back what was written since `mark` and returns it as plain bytes, the segments' among them.
+    public mutating func take(from mark: Mark, release: (UInt) -> Void) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var position = mark.position
+        for segment in segments[(mark.segmentOrdinal - segmentsForgotten)...] {
+            bytes += buffer.view.slice(position - bufferBytesSent, segment.position - position).raw
+            bytes += UnsafeRawBufferPointer(start: segment.start, count: segment.count)
+            position = segment.position
+        }
+        bytes += buffer.view.dropFirst(position - bufferBytesSent).raw
+        truncate(to: mark, release: release)
+        return bytes
+    }
+
     // MARK: Deferred lengths
 
     public mutating func beginDeferredArray() -> DeferredLength { beginDeferred(.array) }

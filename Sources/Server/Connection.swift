@@ -27,6 +27,9 @@ struct Connection: ~Copyable {
     /// Since when more output was pending than the soft limit allows; 0 while it is not.
     var overSoftLimitSinceMilliseconds: Int64 = 0
     var hold = Hold.none
+    /// Answers that EXEC still owes, and the bytes behind the one being waited for.
+    var owed: [OrderedRequest] = []
+    var owedBytes: [UInt8] = []
 
     /// The socket may have more than was read.
     var mayHaveInput = false

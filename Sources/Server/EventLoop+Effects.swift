@@ -78,7 +78,9 @@ extension EventLoop {
         case .close: connection.pointee.closesAfterReply = true
         case .walk(let walk): start(walk, command, arguments, slot, connection)
         case .host(let request): serve(request, slot, connection)
-        case .hostList(let requests): for request in requests { serve(request, slot, connection) }
+        case .hostList(let requests):
+            connection.pointee.owed = requests
+            payOwed(slot, connection)
         }
     }
 
@@ -97,9 +99,24 @@ extension EventLoop {
         counters.blockedClients.subtract(1, ordering: .relaxed)
         held.removeAll { $0 == slot }
         walking.removeAll { $0 == slot }
+        payOwed(slot, connection)
+        if connection.pointee.isHeld { return }
         if connection.pointee.mayHaveInput { unread.append(slot) }
         makeReady(slot, connection)
         schedule(slot, connection)
+    }
+
+    /// Goes on with the answers that EXEC still owes, one after the other, up to one that has to wait.
+    private func payOwed(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        while !connection.pointee.owed.isEmpty || !connection.pointee.owedBytes.isEmpty {
+            connection.pointee.reply.pointee.buffer.append(connection.pointee.owedBytes)
+            connection.pointee.owedBytes = []
+            guard !connection.pointee.owed.isEmpty else { return }
+            let next = connection.pointee.owed.removeFirst()
+            connection.pointee.owedBytes = next.following
+            serve(next.request, slot, connection)
+            if connection.pointee.isHeld { return }
+        }
     }
 
     // MARK: Walks

@@ -13,10 +13,6 @@ extension EventLoop {
     func serve(_ request: HostRequest, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
         let reply = connection.pointee.reply
         switch request {
-        case .silently(let request):
-            let mark = reply.pointee.mark
-            serve(request, slot, connection)
-            reply.pointee.truncate(to: mark) { Connection.release($0) }
         case .clientList(let filter): gather(.list(filter), slot, connection)
         case .clientKill(let filter, let repliesCount):
             gather(.kill(filter, repliesCount: repliesCount), slot, connection)

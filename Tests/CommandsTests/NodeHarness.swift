@@ -33,6 +33,8 @@ final class NodeHarness {
     let lending = TickingLending()
     let node: Node
     private(set) var requests: [HostRequest] = []
+    /// What the last EXEC left to be answered.
+    private(set) var ordered: [OrderedRequest] = []
 
     init(seed: UInt64 = 1, settings: Settings = Settings(), process: ProcessInterface = ProcessInterface()) {
         memory = .allocate(byteCount: Self.stride * Slots.partitionCount, alignment: 64)
@@ -99,6 +101,7 @@ final class NodeHarness {
                 while !executor.stepWalk(walk, bucketsMax: 4) {}
                 executor.finishWalk(walk, found, arguments, reply: reply, session: session)
             case .host(let request): requests.append(request)
+            case .hostList(let list): ordered = list
             default: break
             }
             let bytes = reply.pointee.buffer.array

@@ -117,7 +117,7 @@ struct ServerCommandTests {
         #expect(!needsCare)
     }
 
-    @Test("Other connections are the process' affair, and no part of a transaction")
+    @Test("Other connections are the process' affair, and answered in their place in a transaction")
     func hostRequests() {
         let harness = NodeHarness()
         #expect(harness("CLIENT", "KILL", "ID", "9", "SKIPME", "no") == "")
@@ -135,7 +135,8 @@ struct ServerCommandTests {
         _ = harness("CLIENT", "LIST")
         _ = harness("CLIENT", "UNPAUSE")
         _ = harness("PING")
-        #expect(harness("EXEC") == "*3 -ERR Command not allowed inside a transaction +OK +PONG")
+        #expect(harness("EXEC") == "*3")
+        #expect(harness.ordered.map { String(decoding: $0.following, as: UTF8.self) } == ["", "+PONG\r\n"])
     }
 }
 
