@@ -116,7 +116,8 @@ private func restore(_ call: inout Invocation) throws(CommandError) {
     if lifetime > 0 {
         let sum = lifetime.addingReportingOverflow(options.isAbsolute ? 0 : call.nowMilliseconds)
         // The very last moment means "never" in a record.
-        deadline = sum.overflow ? .max - 1 : min(sum.partialValue, .max - 1)
+        // Past the end of time Redis comes out at its beginning: such a key has expired.
+        deadline = min(sum.partialValue, .max - 1)
     }
     if let deadline, deadline <= call.nowMilliseconds {
         key.delete()

@@ -126,7 +126,10 @@ extension KeyHandle {
 
     /// Returns the new length of the value.
     func generalPatch(_ operation: PatchOperation) -> Int {
+        let wasThere = exists
         apply(.patch(operation))
+        // APPEND to nothing stores what it was given, as SET would.
+        if case .append = operation, !wasThere { return liveEntry().map { lengthOfValue($0.entry) } ?? 0 }
         if let entry = liveEntry()?.entry, entry.kind == .bytes { entry.isRaw = true }
         return liveEntry().map { lengthOfValue($0.entry) } ?? 0
     }

@@ -35,6 +35,7 @@ extension EventLoop {
         if let command {
             carryOut(effect, command, arguments, slot, connection)
         } else if case .close = effect {
+            connection.pointee.reply.pointee.removeAll { Connection.release($0) }
             connection.pointee.closesAfterReply = true
         }
         if modeBefore != .on || session.pointee.replyMode != .on {

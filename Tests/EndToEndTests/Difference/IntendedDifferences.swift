@@ -16,13 +16,6 @@ struct IntendedDifference: Sendable {
             reason: "a2 follows Redis 7.2, and the redis-server compared with may be 7.0.",
             allows: { command, _, _ in command.names("LOLWUT") }),
         IntendedDifference(
-            commands: "CLIENT LIST, INFO, KILL, UNBLOCK, PAUSE inside MULTI",
-            difference: "Refused with `ERR Command not allowed inside a transaction`.",
-            reason: "They ask every loop for its clients, and EXEC must not wait for other loops while it holds keys.",
-            allows: { command, _, actual in
-                command.names("CLIENT") && actual == .error(Array("ERR Command not allowed inside a transaction".utf8))
-            }),
-        IntendedDifference(
             commands: "OBJECT ENCODING after INCRBYFLOAT", difference: "`int` where Redis says `embstr`.",
             reason: "The encoding follows from the value; a2 does not remember which command wrote it.",
             allows: { command, expected, actual in
