@@ -44,7 +44,7 @@ let package = Package(
         module("Options", ["Base"]),
         module("Wire", ["Base", "CRDT", "Replication"]),
         module("Engine", ["Base", "CIntrinsics", "CRDT"]),
-        module("Commands", ["Base", "CRDT", "Replication", "Engine", "RESP", "Options"]),
+        module("Commands", ["Base", "CIntrinsics", "CRDT", "Replication", "Engine", "RESP", "Options"]),
         module("Core", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Wire"]),
         module("OS", ["Base", "CLinux"]),
         module(

@@ -116,7 +116,7 @@ enum CommandRules {
 
     static func problems(of row: CommandRow) -> [String] {
         var problems: [String] = []
-        if row.summary.isEmpty || !row.summary.hasSuffix(".") { problems.append("summary is no sentence") }
+        if row.summary.first?.isUppercase != true { problems.append("summary is no sentence") }
         let version = row.since.split(separator: ".", omittingEmptySubsequences: false)
         if version.count != 3 || version.contains(where: { Int($0) == nil }) {
             problems.append("since '\(row.since)' is no version")
@@ -143,24 +143,25 @@ enum CommandRules {
         return rows.map(\.name).filter { !seen.insert($0).inserted }
     }
 
-    /// Where a row stands in the sources: the literal after a `name:` label, a subcommand's after its parent's.
+    /// Where a row stands in the sources: the literal after `name:`, or first in a call that makes the row; a
+    /// subcommand's after its parent's.
     static func location(of name: String, in files: [SourceFile]) -> String {
         let words = name.split(separator: " ").map { String($0) }
         for file in files where file.path.hasPrefix("Sources/Commands/") {
             var wanted = words[...]
             for (index, token) in file.tokens.enumerated() where token.kind == .literal && token.text == wanted.first {
-                guard index > 1, file.tokens[index - 1].isSign(":"), file.tokens[index - 2].isWord("name") else {
-                    continue
-                }
+                guard index > 1, file.tokens[index - 2].kind == .word else { continue }
+                let isNamed = file.tokens[index - 1].isSign(":") && file.tokens[index - 2].text == "name"
+                guard isNamed || wanted.count < words.count && file.tokens[index - 1].isSign("(") else { continue }
                 wanted.removeFirst()
                 if wanted.isEmpty { return "\(file.path):\(token.line)" }
             }
         }
-        return words.count > 1 ? location(of: words[words.count - 1], in: files) : "Sources/Commands:1"
+        return words.count > 1 ? location(of: words[0], in: files) : "Sources/Commands:1"
     }
 
-    /// The words of every string literal of the tests, titles left out; literals are kept apart by "\n" only
-    /// where they are not neighbours in one list of arguments.
+    /// The words of every string literal of the tests, titles left out, and each pair of words that follow each
+    /// other in one literal or in neighbouring arguments.
     static func testedNames(in files: [SourceFile]) -> Set<String> {
         var names: Set<String> = []
         for file in files where file.isTest && file.target != "TidyTests" {

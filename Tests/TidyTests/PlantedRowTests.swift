@@ -19,6 +19,7 @@ import Testing
     func fields() {
         #expect(problems() == 0)
         #expect(problems(summary: "") == 1)
+        #expect(problems(summary: "does it.") == 1)
         #expect(problems(since: "1.0") == 1)
         #expect(problems(group: "strings") == 1)
         #expect(problems(flags: [.write]) == 1)

@@ -47,6 +47,7 @@ import Testing
 
     @Test("Where sharing between threads is promised, not proven") func uncheckedSharing() {
         let exemptions = Exemptions([
+            "Sources/Base/Crc64.swift": "a table that is complete before anybody reads it",
             "Sources/Base/Hashing.swift": "a table that is complete before anybody reads it",
             "Sources/Commands/Command.swift": "rows that are complete before anybody reads them",
             "Sources/Commands/CommandTable.swift": "rows that are complete before anybody reads them",
