@@ -8,7 +8,7 @@ import PackageDescription
 ///     Server → Core OS Options
 ///     OS → Base CLinux
 ///     ──── below: no syscalls, no clock, no entropy, no Foundation, no async ────
-///     Core → Commands Wire      Commands → Engine RESP Options      Engine → CRDT
+///     Core → Commands Wire      Commands → Engine RESP Replication Options      Engine → CRDT
 ///     Wire → CRDT Replication   CRDT RESP Replication Options → Base → CIntrinsics
 let threadSanitizer = ProcessInfo.processInfo.environment["A2_THREAD_SANITIZER"] != nil
 
@@ -40,11 +40,11 @@ let package = Package(
         module("Base", ["CIntrinsics"]),
         module("CRDT", ["Base"]),
         module("RESP", ["Base"]),
-        module("Replication", ["Base"]),
+        module("Replication", ["Base", "CIntrinsics"]),
         module("Options", ["Base"]),
         module("Wire", ["Base", "CRDT", "Replication"]),
-        module("Engine", ["Base", "CRDT"]),
-        module("Commands", ["Base", "CRDT", "Replication", "Engine", "RESP", "Options"]),
+        module("Engine", ["Base", "CIntrinsics", "CRDT"]),
+        module("Commands", ["Base", "CIntrinsics", "CRDT", "Replication", "Engine", "RESP", "Options"]),
         module("Core", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Wire"]),
         module("OS", ["Base", "CLinux"]),
         module(
@@ -67,5 +67,6 @@ let package = Package(
             ["Base", "CRDT", "RESP", "Replication", "Engine", "Options", "Commands", "Core"]),
         tests("OptionsTests", ["Base", "Options"]),
         tests("ServerTests", ["Base", "OS", "Options", "Server"]),
+        tests("TidyTests", ["Base", "Commands"]),
     ]
 )

@@ -43,13 +43,20 @@ public struct Invocation: ~Copyable {
     @inline(__always)
     public var reply: ReplyWriter {
         _read { yield replyPointer.pointee }
-        nonmutating _modify { yield &replyPointer.pointee }
+        nonmutating _modify {
+            // In two steps: for ThreadSanitizer the compiler gets the address wrong otherwise.
+            let place = replyPointer
+            yield &place.pointee
+        }
     }
 
     @inline(__always)
     public var session: Session {
         _read { yield sessionPointer.pointee }
-        nonmutating _modify { yield &sessionPointer.pointee }
+        nonmutating _modify {
+            let place = sessionPointer
+            yield &place.pointee
+        }
     }
 
     @inline(__always)

@@ -1,5 +1,5 @@
 /// LATENCY's memory: for each kind of event the latest spikes above the threshold, at most one a second.
-import Synchronization
+import Base
 
 public final class LatencyMonitor: Sendable {
     /// In alphabetical order, which is the order of every reply.
@@ -29,7 +29,7 @@ public final class LatencyMonitor: Sendable {
 
     private static let samplesMax = 160
 
-    private let series = Mutex<[Series]>(Array(repeating: Series(), count: Event.allCases.count))
+    private let series = Guarded<[Series]>(Array(repeating: Series(), count: Event.allCases.count))
 
     public func add(_ event: Event, milliseconds: Int64, nowSeconds: Int64) {
         series.withLock { series in

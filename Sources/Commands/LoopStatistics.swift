@@ -8,7 +8,7 @@ public final class LoopStatistics: Sendable {
     private nonisolated(unsafe) let rows: UnsafeMutablePointer<Atomic<UInt64>>
     private let rowCount: Int
     /// Error replies by code ("ERR", "WRONGTYPE" …); rare, so a lock-free list is not worth it.
-    private let errors = Mutex<[(code: [UInt8], count: UInt64)]>([])
+    private let errors = Guarded<[(code: [UInt8], count: UInt64)]>([])
 
     /// What the loop has counted in its execution context, published once a turn.
     private let published = LoopCounts()

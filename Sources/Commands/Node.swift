@@ -33,9 +33,9 @@ public final class Node: Sendable {
     let peakBytes = Atomic<Int>(0)
     let errorReplies = Atomic<UInt64>(0)
 
-    let settingsBox: Mutex<Settings>
+    let settingsBox: Guarded<Settings>
     /// What the process had counted at the last CONFIG RESETSTAT.
-    let baseline = Mutex<ProcessReadings>(ProcessReadings())
+    let baseline = Guarded<ProcessReadings>(ProcessReadings())
 
     public init(
         replica: Replica, databaseCount: Int, partitions: PartitionArray, window: Window,
@@ -49,7 +49,7 @@ public final class Node: Sendable {
         self.statistics = statistics
         self.identity = identity
         self.process = process
-        settingsBox = Mutex(settings)
+        settingsBox = Guarded(settings)
         adopt(settings)
     }
 

@@ -1,5 +1,5 @@
 /// INFO's instantaneous rates: the mean over the last sixteen tenths of a second.
-import Synchronization
+import Base
 
 public final class RateMeter: Sendable {
     public struct Rates: Sendable {
@@ -16,7 +16,7 @@ public final class RateMeter: Sendable {
     }
 
     private static let readingsMax = 17
-    private let readings = Mutex<[Reading]>([])
+    private let readings = Guarded<[Reading]>([])
 
     func sample(nowMilliseconds: Int64, commands: UInt64, inputBytes: UInt64, outputBytes: UInt64) {
         readings.withLock { readings in

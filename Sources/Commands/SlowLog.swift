@@ -1,6 +1,5 @@
 /// SLOWLOG's memory: the latest commands that took longer than the threshold.
 import Base
-import Synchronization
 
 public final class SlowLog: Sendable {
     public struct Entry: Sendable {
@@ -23,7 +22,7 @@ public final class SlowLog: Sendable {
     private static let argumentsMax = 32
     private static let argumentBytesMax = 128
 
-    private let state = Mutex<State>(State())
+    private let state = Guarded<State>(State())
 
     func add(_ call: borrowing Invocation, microseconds: UInt64, nowSeconds: Int64) {
         let arguments = Self.trimmed(call)

@@ -86,7 +86,8 @@ public struct Arena: ~Copyable {
         let start = pages.allocate(bytes)
         spans.append((start, bytes))
         spanBytes += bytes
-        classBytes[index] += bytes
+        // For ThreadSanitizer the compiler gets the address wrong in `classBytes[index] += bytes`.
+        (classBytes + index).pointee += bytes
         fresh[index] = (start + rounded, start + bytes)
         return start
     }

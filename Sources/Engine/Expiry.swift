@@ -26,14 +26,14 @@ struct ExpirySweep {
 extension Partition {
     @inline(__always)
     mutating func insert(_ entry: Entry, _ database: Int, _ hash: UInt64) {
-        tables[database].insert(entry, hash, &arena, pages)
+        changeableTable(database).pointee.insert(entry, hash, &arena, pages)
         if entry.hasDeadline { countDeadline(database, from: false, to: entry.deadlineMilliseconds) }
     }
 
     mutating func countDeadline(_ database: Int, from hadDeadline: Bool, to deadline: Int64?) {
-        if hadDeadline { tables[database].volatileCount -= 1 }
+        if hadDeadline { changeableTable(database).pointee.volatileCount -= 1 }
         guard let deadline else { return }
-        tables[database].volatileCount += 1
+        changeableTable(database).pointee.volatileCount += 1
         earliestDeadlineMilliseconds = min(earliestDeadlineMilliseconds, deadline)
     }
 
@@ -133,14 +133,14 @@ extension Partition {
         sweep.restMilliseconds = min(
             max(rest, ExpirySweep.restMillisecondsMin), ExpirySweep.restMillisecondsMax)
         sweep.nextMilliseconds = now + sweep.restMilliseconds
-        for database in 0..<databaseCount { tables[database].shrinkIfSparse(&arena, pages) }
+        for database in 0..<databaseCount { changeableTable(database).pointee.shrinkIfSparse(&arena, pages) }
     }
 
     /// Goes on moving tables to their new size. Returns whether there is more to do.
     public mutating func moveTables(bucketsMax: Int) -> Bool {
         var isMoving = false
         for database in 0..<databaseCount where tables[database].isMoving {
-            tables[database].move(bucketsMax: bucketsMax, &arena, pages)
+            changeableTable(database).pointee.move(bucketsMax: bucketsMax, &arena, pages)
             isMoving = isMoving || tables[database].isMoving
         }
         return isMoving

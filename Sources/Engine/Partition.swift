@@ -76,6 +76,11 @@ public struct Partition: ~Copyable {
         tables.deallocate()
     }
 
+    /// A table to be changed. For ThreadSanitizer the compiler takes a change of `tables[database]` for an access to
+    /// the whole partition, and refuses, or crashes on, `&arena` beside it.
+    @inline(__always)
+    func changeableTable(_ database: Int) -> UnsafeMutablePointer<Table> { tables + database }
+
     @inline(__always)
     public func hash(of key: ByteView) -> UInt64 { keyHash(key, seed: hashSeed) }
 
@@ -176,8 +181,8 @@ public struct Partition: ~Copyable {
     /// Takes the entry out of its table and frees it.
     mutating func discard(_ position: SlotPosition, _ database: Int, _ hash: UInt64) {
         let entry = position.entry
-        if entry.hasDeadline { tables[database].volatileCount -= 1 }
-        tables[database].remove(position, hash, &arena)
+        if entry.hasDeadline { changeableTable(database).pointee.volatileCount -= 1 }
+        changeableTable(database).pointee.remove(position, hash, &arena)
         free(entry)
     }
 }

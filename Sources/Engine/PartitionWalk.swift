@@ -114,7 +114,7 @@ extension Partition {
             return
         }
         // Tables without keys may still hold on to overflow buckets.
-        for other in 0..<databaseCount { tables[other].removeBuckets(&arena, pages) }
+        for other in 0..<databaseCount { changeableTable(other).pointee.removeBuckets(&arena, pages) }
         arena.removeAll()
     }
 
@@ -126,6 +126,6 @@ extension Partition {
                 discard(found, database, hash)
             }
         }
-        tables[database].shrinkIfSparse(&arena, pages)
+        changeableTable(database).pointee.shrinkIfSparse(&arena, pages)
     }
 }

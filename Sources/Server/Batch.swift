@@ -55,7 +55,7 @@ struct Batch: ~Copyable {
                 }
                 return
             case .failure(let failure):
-                failure.append(to: &connection.pointee.reply.pointee.buffer)
+                failure.append(to: &connection.reply.pointee.buffer)
                 connection.pointee.closesAfterReply = true
                 return
             case .largeBulk:
@@ -82,9 +82,9 @@ struct Batch: ~Copyable {
         _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop
     ) -> (count: Int, stop: Stop) {
         let view = connection.pointee.query.view
-        let database = connection.pointee.session.pointee.database
+        let database = connection.session.pointee.database
         // What AUTH changes must hold for the very next command.
-        let isAuthenticated = connection.pointee.session.pointee.isAuthenticated
+        let isAuthenticated = connection.session.pointee.isAuthenticated
         var limits = loop.parserLimits
         limits.isAuthenticated = isAuthenticated
         let countMax = isAuthenticated ? Limits.batchCommandsMax : 1
@@ -134,7 +134,7 @@ struct Batch: ~Copyable {
     private borrowing func prefetchEntries(
         _ count: Int, _ connection: UnsafeMutablePointer<Connection>, _ node: Node
     ) {
-        let database = connection.pointee.session.pointee.database
+        let database = connection.session.pointee.database
         for index in 0..<count where prepared[index].partition >= 0 {
             node.partitions[prepared[index].partition].pointee.prefetchEntry(
                 database: database, hash: prepared[index].hash)

@@ -77,6 +77,7 @@ struct Connection: ~Copyable {
     deinit {
         session.deinitialize(count: 1)
         session.deallocate()
+        let reply = reply
         reply.pointee.removeAll { Connection.release($0) }
         reply.deinitialize(count: 1)
         reply.deallocate()
@@ -133,4 +134,11 @@ struct BlockList: ~Copyable {
         for index in 0..<count { start[index].release() }
         count = 0
     }
+}
+
+/// Shorter, and the only way that compiles for ThreadSanitizer: there the compiler crashes on a change of what a
+/// stored pointer of a noncopyable struct points at.
+extension UnsafeMutablePointer<Connection> {
+    @inline(__always) var session: UnsafeMutablePointer<Session> { pointee.session }
+    @inline(__always) var reply: UnsafeMutablePointer<ReplyWriter> { pointee.reply }
 }

@@ -43,6 +43,6 @@ struct ConnectionTable: ~Copyable {
     func slot(of token: UInt64) -> Int? {
         let slot = Int(token & (1 << Self.slotBits - 1))
         guard let connection = self[slot] else { return nil }
-        return connection.pointee.session.pointee.id << Self.slotBits == token & ~(1 << Self.slotBits - 1) ? slot : nil
+        return connection.session.pointee.id << Self.slotBits == token & ~(1 << Self.slotBits - 1) ? slot : nil
     }
 }

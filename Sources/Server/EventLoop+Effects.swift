@@ -26,7 +26,7 @@ extension EventLoop {
         if let command { connection.pointee.lastCommand = CommandTable.shared.resolve(command, arguments) }
         // EXEC takes the queue away; monitors see its commands when they run, as in Redis.
         let transaction = session.pointee.transaction
-        let mark = connection.pointee.reply.pointee.mark
+        let mark = connection.reply.pointee.mark
         let modeBefore = session.pointee.replyMode
         let effect = executor.dispatch(command, arguments, reply: connection.pointee.reply, session: session)
         if let command, executor.hasAdmitted, shared.monitorCount.load(ordering: .relaxed) > 0 {
@@ -63,7 +63,7 @@ extension EventLoop {
         let session = connection.pointee.session
         let after = session.pointee.replyMode
         if before == .off && after == .on { return }
-        connection.pointee.reply.pointee.truncate(to: mark) { Connection.release($0) }
+        connection.reply.pointee.truncate(to: mark) { Connection.release($0) }
         if before == .skipNext, after == .skipNext {
             session.pointee.replyMode = .on
             session.pointee.refreshNeedsCare()

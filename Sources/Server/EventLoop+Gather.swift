@@ -10,7 +10,7 @@ extension EventLoop {
         _ question: Gathering.Question, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>
     ) {
         let gathering = Gathering(
-            question, asker: ClientAddress(loop: index, slot: slot, client: connection.pointee.session.pointee.id),
+            question, asker: ClientAddress(loop: index, slot: slot, client: connection.session.pointee.id),
             loopCount: shared.mailboxes.count)
         hold(slot, connection, .gathering)
         for mailbox in shared.mailboxes { mailbox.post(.gather(gathering)) }
@@ -25,14 +25,14 @@ extension EventLoop {
             switch gathering.question {
             case .list(let filter):
                 if matches(connection, filter, asker: gathering.asker.client) {
-                    lines.append((connection.pointee.session.pointee.id, clientLine(connection)))
+                    lines.append((connection.session.pointee.id, clientLine(connection)))
                 }
             case .kill(let filter, _):
                 guard matches(connection, filter, asker: gathering.asker.client) else { continue }
                 count += 1
-                kill(slot, connection, isAsker: connection.pointee.session.pointee.id == gathering.asker.client)
+                kill(slot, connection, isAsker: connection.session.pointee.id == gathering.asker.client)
             case .unblock(let id, let withError):
-                if connection.pointee.session.pointee.id == id, unblock(slot, connection, withError) { count += 1 }
+                if connection.session.pointee.id == id, unblock(slot, connection, withError) { count += 1 }
             }
         }
         if gathering.add(lines, count: count) { shared.mailboxes[gathering.asker.loop].post(.gathered(gathering)) }
@@ -42,7 +42,7 @@ extension EventLoop {
         if isAsker {
             connection.pointee.closesAfterReply = true
         } else {
-            connection.pointee.reply.pointee.removeAll { Connection.release($0) }
+            connection.reply.pointee.removeAll { Connection.release($0) }
             connection.pointee.closesAfterReply = true
             schedule(slot, connection)
         }
@@ -54,9 +54,9 @@ extension EventLoop {
     ) -> Bool {
         guard case .timer(_, let timerReply) = connection.pointee.hold, timerReply == .zero else { return false }
         if withError {
-            connection.pointee.reply.pointee.error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+            connection.reply.pointee.error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
         } else {
-            connection.pointee.reply.pointee.integer(0)
+            connection.reply.pointee.integer(0)
         }
         letGo(slot, connection)
         return true
@@ -65,7 +65,7 @@ extension EventLoop {
     /// Back at the asker: writes the reply and lets the client go on.
     func conclude(_ gathering: Gathering) {
         let asker = gathering.asker
-        guard let connection = connections[asker.slot], connection.pointee.session.pointee.id == asker.client else {
+        guard let connection = connections[asker.slot], connection.session.pointee.id == asker.client else {
             return
         }
         let reply = connection.pointee.reply
@@ -129,9 +129,9 @@ extension EventLoop {
         let queued = session.pointee.transaction?.queue.count ?? -1
         let query = connection.pointee.query.count
         let queryFree = connection.pointee.query.capacity - query
-        let output = connection.pointee.reply.pointee.outputBytes
+        let output = connection.reply.pointee.outputBytes
         let total =
-            connection.pointee.query.capacity + connection.pointee.reply.pointee.buffer.capacity
+            connection.pointee.query.capacity + connection.reply.pointee.buffer.capacity
             + connection.pointee.arguments.memoryBytes + MemoryLayout<Connection>.size
         let command = connection.pointee.lastCommand?.pointee.fullName ?? "NULL"
         return "id=\(session.pointee.id) addr=\(connection.pointee.address) laddr=\(connection.pointee.localAddress)"
@@ -139,9 +139,9 @@ extension EventLoop {
             + " age=\(age) idle=\(idle) flags=\(flags) db=\(session.pointee.database) sub=0 psub=0 ssub=0"
             + " multi=\(queued) qbuf=\(query) qbuf-free=\(queryFree) argv-mem=0"
             + " multi-mem=\(session.pointee.transaction?.queuedBytes ?? 0)"
-            + " rbs=\(connection.pointee.reply.pointee.buffer.capacity) rbp=0 obl=\(output) oll=0 omem=0"
+            + " rbs=\(connection.reply.pointee.buffer.capacity) rbp=0 obl=\(output) oll=0 omem=0"
             + " tot-mem=\(total) events=\(output > 0 ? "rw" : "r") cmd=\(command) user=default redir=-1"
-            + " resp=\(connection.pointee.reply.pointee.protocolVersion)"
+            + " resp=\(connection.reply.pointee.protocolVersion)"
             + " lib-name=\(String(decoding: session.pointee.libraryName, as: UTF8.self))"
             + " lib-ver=\(String(decoding: session.pointee.libraryVersion, as: UTF8.self))"
     }

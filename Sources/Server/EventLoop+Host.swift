@@ -28,9 +28,9 @@ extension EventLoop {
             for mailbox in shared.mailboxes { mailbox.post(.resumePaused) }
             reply.pointee.ok()
         case .monitor:
-            if !connection.pointee.session.pointee.isMonitor {
-                connection.pointee.session.pointee.isMonitor = true
-                connection.pointee.session.pointee.refreshNeedsCare()
+            if !connection.session.pointee.isMonitor {
+                connection.session.pointee.isMonitor = true
+                connection.session.pointee.refreshNeedsCare()
                 monitors.append(slot)
                 shared.monitorCount.add(1, ordering: .relaxed)
             }
@@ -59,7 +59,7 @@ extension EventLoop {
         _ count: Int, _ timeoutMilliseconds: Int, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>
     ) {
         if count == 0 {
-            connection.pointee.reply.pointee.integer(0)
+            connection.reply.pointee.integer(0)
             return
         }
         let now = executor.context.pointee.nowMilliseconds
@@ -70,11 +70,11 @@ extension EventLoop {
     private func shutdown(_ mode: ShutdownMode, _ connection: UnsafeMutablePointer<Connection>) {
         if mode.isAbort {
             guard shared.isDraining.load(ordering: .relaxed) else {
-                connection.pointee.reply.pointee.error("ERR No shutdown in progress.")
+                connection.reply.pointee.error("ERR No shutdown in progress.")
                 return
             }
             shared.stop.takeBack()
-            connection.pointee.reply.pointee.ok()
+            connection.reply.pointee.ok()
             return
         }
         connection.pointee.closesAfterReply = true

@@ -82,7 +82,7 @@ extension EventLoop {
         connection.pointee.hasEnded = true
         if result < 0 {
             connection.pointee.closesAfterReply = true
-            connection.pointee.reply.pointee.removeAll { Connection.release($0) }
+            connection.reply.pointee.removeAll { Connection.release($0) }
         }
         makeReady(slot, connection)
     }

@@ -71,7 +71,7 @@ extension EventLoop {
 
     /// The socket is full. Over the client's limits the connection ends; else epoll reports when it goes on.
     private func holdBack(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
-        let pending = connection.pointee.reply.pointee.outputBytes
+        let pending = connection.reply.pointee.outputBytes
         if pending > counters.outputBufferBytesMax.load(ordering: .relaxed) {
             counters.outputBufferBytesMax.store(pending, ordering: .relaxed)
         }

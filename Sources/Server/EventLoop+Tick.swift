@@ -39,8 +39,8 @@ extension EventLoop {
                 case .timer(let until, let timerReply) = connection.pointee.hold, until <= now
             else { continue }
             switch timerReply {
-            case .ok: connection.pointee.reply.pointee.ok()
-            case .zero: connection.pointee.reply.pointee.integer(0)
+            case .ok: connection.reply.pointee.ok()
+            case .zero: connection.reply.pointee.integer(0)
             }
             letGo(slot, connection)
         }
@@ -66,7 +66,7 @@ extension EventLoop {
         let oldest = now - Int64(limits.idleSecondsMax) * 1000
         for (slot, place) in connections.slots.enumerated() {
             guard let connection = place, !connection.pointee.isHeld,
-                !connection.pointee.session.pointee.isMonitor,
+                !connection.session.pointee.isMonitor,
                 connection.pointee.lastActiveMilliseconds < oldest
             else { continue }
             doomed.append(slot)

@@ -101,7 +101,7 @@ final class EventLoop {
         guard let slot = connections.slot(of: event.token), let connection = connections[slot] else { return }
         if event.isClosed { connection.pointee.peerHasClosed = true }
         if event.isReadable { receive(slot, connection) }
-        if event.isWritable, connection.pointee.reply.pointee.hasOutput { schedule(slot, connection) }
+        if event.isWritable, connection.reply.pointee.hasOutput { schedule(slot, connection) }
     }
 
     @inline(__always)
@@ -135,7 +135,7 @@ final class EventLoop {
     @inline(__always)
     func execute(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
         batch.execute(slot, connection, self)
-        if connection.pointee.reply.pointee.hasOutput || connection.pointee.closesAfterReply
+        if connection.reply.pointee.hasOutput || connection.pointee.closesAfterReply
             || connection.pointee.hasEnded
         {
             schedule(slot, connection)
@@ -146,7 +146,7 @@ final class EventLoop {
     func close(_ slot: Int) {
         guard let connection = connections[slot] else { return }
         executor.unwatch(connection.pointee.session)
-        if connection.pointee.session.pointee.isMonitor {
+        if connection.session.pointee.isMonitor {
             monitors.removeAll { $0 == slot }
             shared.monitorCount.subtract(1, ordering: .relaxed)
         }

@@ -5,7 +5,7 @@ import OS
 import Synchronization
 
 final class Mailbox: Sendable {
-    private let messages = Mutex<[Message]>([])
+    private let messages = Guarded<[Message]>([])
     let wakeUp: WakeUp
 
     init() throws(SystemError) { wakeUp = try WakeUp() }
@@ -65,7 +65,7 @@ final class Gathering: Sendable {
 
     let question: Question
     let asker: ClientAddress
-    private let answers = Mutex<Answers>(Answers())
+    private let answers = Guarded<Answers>(Answers())
     private let loopsLeft: Atomic<Int>
 
     init(_ question: Question, asker: ClientAddress, loopCount: Int) {

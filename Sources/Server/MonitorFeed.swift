@@ -13,7 +13,7 @@ extension EventLoop {
     ) {
         let isQueued = before != nil && !command.pointee.flags.contains(.notQueued)
         if isQueued { return }
-        let hasRun = before != nil && connection.pointee.session.pointee.transaction == nil
+        let hasRun = before != nil && connection.session.pointee.transaction == nil
         if hasRun, command.pointee.name.description == "EXEC", before?.isBroken == false {
             before?.forEach { feed($0, $1, connection) }
         }
@@ -39,7 +39,7 @@ extension EventLoop {
             line.append(48 + UInt8(fraction / digit % 10))
         }
         line.append(" [")
-        line.append(decimal: connection.pointee.session.pointee.database)
+        line.append(decimal: connection.session.pointee.database)
         line.append(" ")
         line.append(connection.pointee.address)
         line.append("]")
@@ -54,7 +54,7 @@ extension EventLoop {
     func deliver(_ line: [UInt8]) {
         for slot in monitors {
             guard let connection = connections[slot], !connection.pointee.closesAfterReply else { continue }
-            connection.pointee.reply.pointee.buffer.append(line)
+            connection.reply.pointee.buffer.append(line)
             schedule(slot, connection)
         }
     }

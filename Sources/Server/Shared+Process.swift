@@ -7,7 +7,7 @@ import Synchronization
 
 /// What all loops share, which comes to be after the node that asks for it.
 final class SharedBox: Sendable {
-    private let box = Mutex<Shared?>(nil)
+    private let box = Guarded<Shared?>(nil)
 
     func fill(_ shared: Shared) { box.withLock { $0 = shared } }
 

@@ -37,7 +37,7 @@ final class Shared: Sendable {
     let pausesWritesOnly = Atomic<Bool>(false)
     let isDraining = Atomic<Bool>(false)
     let loopsRunning: Atomic<Int>
-    private let limitsBox: Mutex<ConnectionLimits>
+    private let limitsBox: Guarded<ConnectionLimits>
     /// Asks the main thread to stop the process.
     let stop: Stop
 
@@ -50,7 +50,7 @@ final class Shared: Sendable {
         self.stop = stop
         loopsRunning = Atomic(mailboxes.count)
         counters = mailboxes.map { _ in LoopCounters() }
-        limitsBox = Mutex(limits)
+        limitsBox = Guarded(limits)
     }
 
     var limits: ConnectionLimits { limitsBox.withLock { $0 } }

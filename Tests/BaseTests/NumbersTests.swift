@@ -1,3 +1,4 @@
+/// Numbers in text, hash slots and varints.
 import Base
 import Testing
 

@@ -1,3 +1,4 @@
+/// Spans carved out of huge pages: none overlap, none is lost, what was freed is used again.
 import Base
 import Testing
 

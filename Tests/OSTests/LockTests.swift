@@ -1,3 +1,4 @@
+/// The lock: no increment lost, no sleeper forgotten.
 import OS
 import Synchronization
 import Testing

@@ -1,3 +1,4 @@
+/// Sockets, the poller and wake-ups, over the loopback.
 import Base
 import OS
 import Testing

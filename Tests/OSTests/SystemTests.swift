@@ -1,3 +1,4 @@
+/// The clock, files, threads, what systemd is told, and what the process knows of itself.
 import Base
 import Glibc
 import Testing

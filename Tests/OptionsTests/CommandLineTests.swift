@@ -1,3 +1,4 @@
+/// The command line, and the generated completions and manual pages that are checked in.
 import Glibc
 import Testing
 

@@ -1,3 +1,4 @@
+/// The readers of TOML and JSON.
 import Base
 import Testing
 

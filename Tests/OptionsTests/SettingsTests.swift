@@ -1,3 +1,4 @@
+/// Where settings come from, which source wins, and what is refused in which words.
 import Base
 import Testing
 

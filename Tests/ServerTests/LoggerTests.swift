@@ -1,3 +1,4 @@
+/// Log lines: formats, levels, reopening, lines of several threads.
 import Glibc
 import OS
 import Options

@@ -34,3 +34,9 @@ uint32_t a2_crc32c(uint32_t crc, const void *_Nonnull bytes, size_t count);
 
 // The table form alone, so that a test can hold the two against each other.
 uint32_t a2_crc32c_portable(uint32_t crc, const void *_Nonnull bytes, size_t count);
+
+// ThreadSanitizer's runtime, there only in its build: what a lock does that it cannot see.
+extern void __tsan_acquire(void *_Nonnull address);
+extern void __tsan_release(void *_Nonnull address);
+static inline void a2_sanitizer_acquire(void *_Nonnull address) { __tsan_acquire(address); }
+static inline void a2_sanitizer_release(void *_Nonnull address) { __tsan_release(address); }
