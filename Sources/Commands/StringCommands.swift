@@ -113,7 +113,8 @@ private func setWithOptions(_ call: inout Invocation) throws(CommandError) {
     if case .at(let deadline) = change, deadline <= call.nowMilliseconds {
         // A value that ends before it begins is none. Writing it would not do: what is written after a
         // deadline survives it.
-        _ = key.delete()
+        key.noteWrite()
+        key.delete()
     } else {
         key.set(call.arguments.value(2), deadline: change)
     }

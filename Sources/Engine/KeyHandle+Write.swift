@@ -43,8 +43,9 @@ extension KeyHandle {
         return position == nil || position.unsafelyUnwrapped.entry.kind != .general
     }
 
+    /// Tells clients that watch the key that it was written.
     @inline(__always)
-    func noteWrite() {
+    public func noteWrite() {
         if !partition.pointee.watches.isEmpty {
             partition.pointee.watches.markWritten(database: database, key: name)
         }
