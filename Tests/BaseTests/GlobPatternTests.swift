@@ -1,3 +1,4 @@
+/// Glob patterns: Redis' rules, agreement with the definition, and a bound on what they cost.
 import Base
 import Testing
 

@@ -1,3 +1,4 @@
+/// CRC-64 and LZF, as dumped values carry them.
 import Base
 import Testing
 

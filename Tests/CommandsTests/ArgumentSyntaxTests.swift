@@ -1,3 +1,4 @@
+/// The notation of arguments, as COMMAND DOCS tells it.
 import Base
 import Testing
 

@@ -1,3 +1,4 @@
+/// What A2.DIGEST answers.
 import Base
 import Testing
 
