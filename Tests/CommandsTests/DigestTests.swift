@@ -1,4 +1,4 @@
-/// What A2.DIGEST answers.
+/// The fingerprint behind A2.DIGEST, and what it answers.
 import Base
 import Testing
 
