@@ -7,7 +7,7 @@ import Synchronization
 
 let debugCommands: [Command] = [
     Command(
-        name: "DEBUG", arity: -2, flags: [.admin, .noScript, .loading, .stale, .protected],
+        name: "DEBUG", arity: -2, flags: [.admin, .noScript, .loading, .stale, .protected, .walks],
         arguments: "subcommand [arg [arg ...]]", summary: "A container for debugging commands.", since: "1.0.0",
         group: "server", complexity: "Depends on subcommand.", handler: debug)
 ]

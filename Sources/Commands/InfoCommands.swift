@@ -9,7 +9,7 @@ import Synchronization
 
 let infoCommands: [Command] = [
     Command(
-        name: "INFO", arity: -1, flags: [.loading, .stale], arguments: "[section [section ...]]",
+        name: "INFO", arity: -1, flags: [.loading, .stale, .walks], arguments: "[section [section ...]]",
         summary: "Returns information and statistics about the server.", since: "1.0.0", group: "server",
         categories: "@dangerous",
         tips: "nondeterministic_output request_policy:all_shards response_policy:special", handler: info)
@@ -45,14 +45,17 @@ private func info(_ call: inout Invocation) throws(CommandError) {
         default: if let section = InfoSection(rawValue: name) { wanted.append(section) }
         }
     }
-    let report = InfoReport(call)
-    var text = ""
-    for section in InfoSection.allCases where wanted.contains(section) {
-        if !text.isEmpty { text += "\r\n" }
-        text += "# \(section.title)\r\n"
-        for (name, value) in report.fields(of: section) { text += "\(name):\(value)\r\n" }
-    }
-    text.withBytes { call.reply.verbatim("txt", $0) }
+    call.effect = .walk(
+        SurveyWalk(call.node) { call, survey in
+            let report = InfoReport(call, survey)
+            var text = ""
+            for section in InfoSection.allCases where wanted.contains(section) {
+                if !text.isEmpty { text += "\r\n" }
+                text += "# \(section.title)\r\n"
+                for (name, value) in report.fields(of: section) { text += "\(name):\(value)\r\n" }
+            }
+            text.withBytes { call.reply.verbatim("txt", $0) }
+        })
 }
 
 /// One moment of the node, from which all sections are told.
@@ -64,10 +67,12 @@ struct InfoReport {
     let readings: ProcessReadings
     let baseline: ProcessReadings
     let counts: LoopCounts.Values
+    let survey: KeyspaceSurvey
     let nowMilliseconds: Int64
     let nowMicroseconds: Int64
 
-    init(_ call: borrowing Invocation) {
+    init(_ call: borrowing Invocation, _ survey: KeyspaceSurvey) {
+        self.survey = survey
         node = call.node
         settings = call.node.settings
         readings = call.node.process.readings()
@@ -246,14 +251,7 @@ struct InfoReport {
 
     /// How long ago the oldest write was made that some member may not have: 0 where everybody has everything.
     private var stableMilliseconds: Int64 {
-        var oldest: Int64?
-        for index in 0..<Slots.partitionCount {
-            let partition = node.partitions[index]
-            let latest = partition.pointee.latestOwnStamp
-            let settled = partition.pointee.settleCut
-            if latest > settled { oldest = min(oldest ?? .max, settled.unixMilliseconds) }
-        }
-        return oldest.map { max(nowMilliseconds - $0, 0) } ?? 0
+        survey.oldestUnsettledMilliseconds.map { max(nowMilliseconds - $0, 0) } ?? 0
     }
 
     private var processor: Fields {
@@ -322,14 +320,9 @@ struct InfoReport {
     }
 
     private var keyspace: Fields {
-        (0..<node.databaseCount).compactMap { database in
-            var keys = 0
-            var expires = 0
-            for index in 0..<Slots.partitionCount {
-                keys += node.partitions[index].pointee.count(database: database)
-                expires += node.partitions[index].pointee.volatileCount(database: database)
-            }
-            return keys == 0 ? nil : ("db\(database)", "keys=\(keys),expires=\(expires),avg_ttl=0")
+        survey.databases.enumerated().compactMap { number, database in
+            if database.keys == 0 { return nil }
+            return ("db\(number)", "keys=\(database.keys),expires=\(database.volatileKeys),avg_ttl=0")
         }
     }
 }

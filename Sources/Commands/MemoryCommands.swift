@@ -20,7 +20,8 @@ let memoryCommands: [Command] = [
                 summary: "Returns helpful text about the different subcommands.", since: "4.0.0", group: "server",
                 handler: memoryHelp),
             Command(
-                name: "MALLOC-STATS", arity: 2, summary: "Returns the allocator statistics.", since: "4.0.0",
+                name: "MALLOC-STATS", arity: 2, flags: [.walks], summary: "Returns the allocator statistics.",
+                since: "4.0.0",
                 group: "server", complexity: "Depends on how much memory is allocated, could be slow", tips: about,
                 handler: memoryAllocator),
             Command(
@@ -28,7 +29,8 @@ let memoryCommands: [Command] = [
                 group: "server", complexity: "Depends on how much memory is allocated, could be slow",
                 tips: "request_policy:all_shards response_policy:all_succeeded", handler: memoryPurge),
             Command(
-                name: "STATS", arity: 2, summary: "Returns details about memory usage.", since: "4.0.0",
+                name: "STATS", arity: 2, flags: [.walks], summary: "Returns details about memory usage.",
+                since: "4.0.0",
                 group: "server", tips: about, handler: memoryStatistics),
             Command(
                 name: "USAGE", arity: -3, flags: [.readOnly], keys: [.one("RO", at: 2)],
@@ -52,10 +54,13 @@ private func memoryUsage(_ call: inout Invocation) throws(CommandError) {
 
 @Sendable
 private func memoryStatistics(_ call: inout Invocation) throws(CommandError) {
+    call.effect = .walk(SurveyWalk(call.node) { call, survey in replyMemoryStatistics(&call, survey) })
+}
+
+private func replyMemoryStatistics(_ call: inout Invocation, _ survey: KeyspaceSurvey) {
     let readings = call.node.process.readings()
     let memory = call.node.memoryNow()
-    var keys = 0
-    for index in 0..<Slots.partitionCount { keys += call.partitions[index].pointee.keyCount }
+    let keys = survey.keyCount
     let numbers: [(StaticString, Int)] = [
         ("peak.allocated", memory.peak), ("total.allocated", memory.used),
         ("startup.allocated", 0), ("replication.backlog", call.node.window.capacity), ("clients.slaves", 0),
@@ -111,11 +116,13 @@ private func memoryDoctor(_ call: inout Invocation) throws(CommandError) {
 
 @Sendable
 private func memoryAllocator(_ call: inout Invocation) throws(CommandError) {
-    var spans = 0
-    for index in 0..<Slots.partitionCount { spans += call.partitions[index].pointee.spanBytes }
-    "spans:\(spans) used:\(call.node.usedBytes()) window:\(call.node.window.capacity)\n".withBytes {
-        call.reply.verbatim("txt", $0)
-    }
+    call.effect = .walk(
+        SurveyWalk(call.node) { call, survey in
+            let used = call.node.usedBytes()
+            "spans:\(survey.spanBytes) used:\(used) window:\(call.node.window.capacity)\n".withBytes {
+                call.reply.verbatim("txt", $0)
+            }
+        })
 }
 
 @Sendable

@@ -31,6 +31,7 @@ public final class Node: Sendable {
     /// DEBUG SET-ACTIVE-EXPIRE 0 stops the sweep; reads hide expired keys all the same.
     public let sweepsExpired = Atomic<Bool>(true)
     let peakBytes = Atomic<Int>(0)
+    private let dataBytes = Atomic<Int>(0)
     let errorReplies = Atomic<UInt64>(0)
 
     let settingsBox: Guarded<Settings>
@@ -68,12 +69,13 @@ public final class Node: Sendable {
 
     public var evictionSamples: Int { evictionSamplesNumber.load(ordering: .relaxed) }
 
-    /// Memory of keys, values and tables over all partitions, read without their locks: near enough to
-    /// gate writes.
-    public func usedBytes() -> Int {
-        var sum = 0
-        for index in 0..<Slots.partitionCount { sum += partitions[index].pointee.footprintBytes }
-        return sum
+    /// Memory of keys, values and tables over all partitions: exact under a limit, else as of the last upkeep.
+    public func usedBytes() -> Int { dataBytes.load(ordering: .relaxed) }
+
+    /// To be called by whoever holds the partition.
+    public func report(_ partition: UnsafeMutablePointer<Partition>) {
+        let change = partition.pointee.takeUnreportedBytes()
+        if change != 0 { dataBytes.add(change, ordering: .relaxed) }
     }
 
     /// Of the window beside the data, and the most both ever were at a tick or an INFO.

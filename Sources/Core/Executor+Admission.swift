@@ -18,24 +18,23 @@ extension Executor {
             return reject(.unknownCommand(arguments), nil, reply, session)
         }
         let command = CommandTable.shared.resolve(found, arguments)
-        let row = command.pointee
-        if !row.subcommands.isEmpty, arguments.count > 1 {
-            return reject(.unknownSubcommand(row, arguments), command, reply, session)
+        if command.pointee.isContainer, arguments.count > 1 {
+            return reject(.unknownSubcommand(command.pointee, arguments), command, reply, session)
         }
-        guard row.accepts(argumentCount: arguments.count) else {
-            return reject(.wrongArity(row.fullName), command, reply, session)
+        guard command.pointee.accepts(argumentCount: arguments.count) else {
+            return reject(.wrongArity(command.pointee.fullName), command, reply, session)
         }
-        guard session.pointee.isAuthenticated || row.flags.contains(.noAuth) else {
+        guard session.pointee.isAuthenticated || command.pointee.flags.contains(.noAuth) else {
             return reject(.authenticationRequired, command, reply, session)
         }
-        if row.flags.contains(.protected), !node.allowsDebugging(session.pointee) {
+        if command.pointee.flags.contains(.protected), !node.allowsDebugging(session.pointee) {
             return reject(.debuggingRefused, command, reply, session)
         }
-        if row.flags.contains(.denyOutOfMemory), isOutOfMemory() {
+        if command.pointee.flags.contains(.denyOutOfMemory), isOutOfMemory() {
             return reject(.outOfMemory, command, reply, session)
         }
-        if let transaction = session.pointee.transaction, !row.flags.contains(.notQueued) {
-            if row.flags.contains(.noMulti) {
+        if let transaction = session.pointee.transaction, !command.pointee.flags.contains(.notQueued) {
+            if command.pointee.flags.contains(.noMulti) {
                 return reject(.notInTransaction, command, reply, session)
             }
             hasAdmitted = true
@@ -44,7 +43,7 @@ extension Executor {
             return .none
         }
         hasAdmitted = true
-        context.pointee.leavesAccessAlone = session.pointee.isNoTouch && !row.name.isWord("touch")
+        context.pointee.leavesAccessAlone = session.pointee.isNoTouch && !command.pointee.name.isWord("touch")
         defer { context.pointee.leavesAccessAlone = false }
         return run(command, arguments, reply: reply, session: session)
     }

@@ -15,17 +15,7 @@ extension Executor {
 
     /// Frees memory until under the limit, or says that there is none to free.
     mutating func isOutOfMemory() -> Bool {
-        guard node.memoryLimitBytes.load(ordering: .relaxed) > 0 else { return false }
-        // Summing up takes microseconds: with room to spare a few writes go by between two looks.
-        if writesUntilMemoryCheck > 0 {
-            writesUntilMemoryCheck -= 1
-            return false
-        }
-        guard isOverMemoryLimit else {
-            let room = node.memoryLimitBytes.load(ordering: .relaxed) - node.usedBytes()
-            writesUntilMemoryCheck = room > 4 << 20 ? 32 : 0
-            return false
-        }
+        guard isOverMemoryLimit else { return false }
         let policy = node.evictionPolicy
         guard policy != .noEviction else { return true }
         // Bounded: a write waits for a few evictions at most, and the next one goes on.

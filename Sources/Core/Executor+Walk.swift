@@ -40,6 +40,7 @@ extension Executor {
             node.sweepsExpired.load(ordering: .relaxed)
             && partitions[index].pointee.sweepExpired(bucketsMax: bucketsMax, &context.pointee)
         let moves = partitions[index].pointee.moveTables(bucketsMax: bucketsMax)
+        node.report(partitions[index])
         lending.release(index)
         return sweeps || moves
     }

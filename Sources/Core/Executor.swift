@@ -21,8 +21,6 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
     private var frames: FrameWriter
     /// Whether the last dispatched command was let through, to run or to be queued.
     public internal(set) var hasAdmitted = false
-    /// Writes until memory is looked at again.
-    var writesUntilMemoryCheck = 0
 
     public init(node: Node, lending: Lending, statistics: LoopStatistics, random: SeededRandom) {
         self.node = node
@@ -50,7 +48,7 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
             partitions: partitions, node: node, firstKeyHash: hash, firstKeyPartition: partition)
         lending.acquire(partition)
         invoke(&call)
-        frames.commit(partitions[partition], context, isGrouped: false)
+        commitOne(partition)
         lending.release(partition)
         return call.effect
     }
@@ -63,14 +61,13 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
         var call = Invocation(
             arguments: arguments, command: command, reply: reply, session: session, context: context,
             partitions: partitions, node: node)
-        let row = command.pointee
-        guard row.firstKey > 0 else {
+        guard command.pointee.firstKey > 0 else {
             invoke(&call)
             return call.effect
         }
-        let named = partitions(of: row, arguments)
+        let named = partitions(of: command, arguments)
         named.forEach { lending.acquire($0) }
-        context.pointee.accumulates = !row.hasSingleKey && row.flags.contains(.write)
+        context.pointee.accumulates = !command.pointee.hasSingleKey && command.pointee.flags.contains(.write)
         invoke(&call)
         commit(named)
         named.forEach { lending.release($0) }
@@ -78,10 +75,11 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
     }
 
     /// The partitions of the keys a call names.
-    func partitions(of row: Command, _ arguments: Arguments) -> PartitionSet {
+    func partitions(of command: Command.Reference, _ arguments: Arguments) -> PartitionSet {
         var named = PartitionSet()
-        guard row.firstKey > 0 else { return named }
-        for index in stride(from: row.firstKey, to: row.keyEnd(arguments.count), by: row.keyStep) {
+        guard command.pointee.firstKey > 0 else { return named }
+        let end = command.pointee.keyEnd(arguments.count)
+        for index in stride(from: command.pointee.firstKey, to: end, by: command.pointee.keyStep) {
             named.insert(Slots.partition(of: arguments[index]))
         }
         return named
@@ -91,12 +89,20 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
     mutating func commit(_ written: PartitionSet) {
         var count = 0
         written.forEach { if !partitions[$0].pointee.draftStamp.isZero { count += 1 } }
-        if count > 0 { written.forEach { frames.commit(partitions[$0], context, isGrouped: count > 1) } }
+        if count > 0 {
+            let isLimited = node.memoryLimitBytes.load(ordering: .relaxed) > 0
+            written.forEach {
+                frames.commit(partitions[$0], context, isGrouped: count > 1)
+                if isLimited { node.report(partitions[$0]) }
+            }
+        }
         context.pointee.endAccumulating()
     }
 
+    @inline(__always)
     mutating func commitOne(_ index: Int) {
         frames.commit(partitions[index], context, isGrouped: false)
+        if node.memoryLimitBytes.load(ordering: .relaxed) > 0 { node.report(partitions[index]) }
     }
 
     /// Runs the handler, counts it, and turns what it throws into the error reply.

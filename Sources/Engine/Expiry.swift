@@ -26,7 +26,10 @@ struct ExpirySweep {
 extension Partition {
     @inline(__always)
     mutating func insert(_ entry: Entry, _ database: Int, _ hash: UInt64) {
-        changeableTable(database).pointee.insert(entry, hash, &arena, pages)
+        let table = changeableTable(database)
+        let before = table.pointee.bucketBytes
+        table.pointee.insert(entry, hash, &arena, pages)
+        tableBytes += table.pointee.bucketBytes - before
         if entry.hasDeadline { countDeadline(database, from: false, to: entry.deadlineMilliseconds) }
     }
 
@@ -134,6 +137,7 @@ extension Partition {
             max(rest, ExpirySweep.restMillisecondsMin), ExpirySweep.restMillisecondsMax)
         sweep.nextMilliseconds = now + sweep.restMilliseconds
         for database in 0..<databaseCount { changeableTable(database).pointee.shrinkIfSparse(&arena, pages) }
+        recountTableBytes()
     }
 
     /// Goes on moving tables to their new size. Returns whether there is more to do.
@@ -142,6 +146,7 @@ extension Partition {
         for database in 0..<databaseCount where tables[database].isMoving {
             changeableTable(database).pointee.move(bucketsMax: bucketsMax, &arena, pages)
             isMoving = isMoving || tables[database].isMoving
+            recountTableBytes()
         }
         return isMoving
     }

@@ -37,7 +37,9 @@ public struct Partition: ~Copyable {
     /// Entries that hold something the arena cannot free by itself.
     var owningEntries = 0
     /// What `footprintBytes` was when it was last added to the node's total.
-    public var reportedBytes = 0
+    private var reportedBytes = 0
+    /// Bytes of all tables' bucket arrays.
+    var tableBytes = 0
 
     /// Keys that a client watches, and whether they were written since.
     var watches = WatchList()
@@ -100,10 +102,19 @@ public struct Partition: ~Copyable {
     }
 
     /// Memory in use by keys, values and tables.
-    public var footprintBytes: Int {
-        var tableBytes = 0
+    public var footprintBytes: Int { arena.liveBytes + tableBytes + ownedBytes }
+
+    /// What the footprint has changed by since this was last asked: what is to be added to the node's sum.
+    public mutating func takeUnreportedBytes() -> Int {
+        let change = footprintBytes - reportedBytes
+        reportedBytes += change
+        return change
+    }
+
+    /// To be called after tables may have changed size other than by an insert.
+    mutating func recountTableBytes() {
+        tableBytes = 0
         for database in 0..<databaseCount { tableBytes += tables[database].bucketBytes }
-        return arena.liveBytes + tableBytes + ownedBytes
     }
 
     /// Memory taken from the page source for entries, used or not.

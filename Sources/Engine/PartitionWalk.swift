@@ -49,6 +49,7 @@ extension Partition {
             RecordCodec.appendClearDatabase(database: database, to: &context.records)
         }
         discardAll(database)
+        recountTableBytes()
         return true
     }
 
