@@ -322,7 +322,8 @@ struct InfoReport {
     private var keyspace: Fields {
         survey.databases.enumerated().compactMap { number, database in
             if database.keys == 0 { return nil }
-            return ("db\(number)", "keys=\(database.keys),expires=\(database.volatileKeys),avg_ttl=0")
+            let left = database.meanDeadlineMilliseconds.map { max($0 - nowMilliseconds, 0) } ?? 0
+            return ("db\(number)", "keys=\(database.keys),expires=\(database.volatileKeys),avg_ttl=\(left)")
         }
     }
 }

@@ -7,6 +7,16 @@ struct KeyspaceSurvey {
     struct Database {
         var keys = 0
         var volatileKeys = 0
+        /// The mean of the partitions whose keys' deadlines have been looked at, and how many keys they have.
+        private(set) var meanDeadlineMilliseconds: Int64?
+        private var sampledKeys = 0
+
+        mutating func add(meanDeadlineMilliseconds mean: Int64, keys: Int) {
+            sampledKeys += keys
+            let known = meanDeadlineMilliseconds ?? mean
+            // Moved towards the new mean by its share: a sum of deadlines would overflow.
+            meanDeadlineMilliseconds = known + Int64(Double(mean - known) * Double(keys) / Double(sampledKeys))
+        }
     }
 
     var databases: [Database]
@@ -19,7 +29,11 @@ struct KeyspaceSurvey {
     mutating func add(_ partition: borrowing Partition) {
         for database in databases.indices {
             databases[database].keys += partition.count(database: database)
-            databases[database].volatileKeys += partition.volatileCount(database: database)
+            let volatileKeys = partition.volatileCount(database: database)
+            databases[database].volatileKeys += volatileKeys
+            if let mean = partition.meanDeadlineMilliseconds(database: database) {
+                databases[database].add(meanDeadlineMilliseconds: mean, keys: volatileKeys)
+            }
         }
         spanBytes += partition.spanBytes
         if partition.latestOwnStamp > partition.settleCut {

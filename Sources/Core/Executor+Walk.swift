@@ -41,6 +41,7 @@ extension Executor {
             && partitions[index].pointee.sweepExpired(bucketsMax: bucketsMax, &context.pointee)
         let moves = partitions[index].pointee.moveTables(bucketsMax: bucketsMax)
         node.report(partitions[index])
+        partitions[index].pointee.sampleDeadlines(nowMilliseconds: context.pointee.nowMilliseconds)
         lending.release(index)
         return sweeps || moves
     }

@@ -48,6 +48,7 @@ public struct Partition: ~Copyable {
     public internal(set) var earliestDeadlineMilliseconds = Int64.max
     /// Where the expiry sweep stands.
     var sweep = ExpirySweep()
+    var sample = DeadlineSample()
 
     public init(
         index: Int, replica: Replica, databases: Int = Limits.databasesMax, hashSeed: UInt64,

@@ -97,6 +97,10 @@ struct Table: ~Copyable {
     private var movedCount = 0
     /// Entries with a deadline.
     var volatileCount = 0
+    /// Of those, as far as has been looked at; 0 while unknown.
+    var meanDeadlineMilliseconds: Int64 = 0
+    /// Where in the hash space the looking goes on.
+    var samplePosition: UInt64 = 0
 
     private static let entriesPerBucketMax = 11  // halves: 5.5
     private static let entriesPerBucketMin = 2  // halves: 1
@@ -372,5 +376,6 @@ struct Table: ~Copyable {
         movedCount = 0
         count = 0
         volatileCount = 0
+        meanDeadlineMilliseconds = 0
     }
 }
