@@ -32,6 +32,8 @@ public final class Node: Sendable {
     public let sweepsExpired = Atomic<Bool>(true)
     let peakBytes = Atomic<Int>(0)
     private let dataBytes = Atomic<Int>(0)
+    /// Writes of clients that were refused because memory is full.
+    public let writesRefused = Atomic<UInt64>(0)
     let errorReplies = Atomic<UInt64>(0)
 
     let settingsBox: Guarded<Settings>
@@ -108,6 +110,17 @@ public final class Node: Sendable {
         }
     }
 
+    /// Something of the server's own that kept clients waiting.
+    public func noteEvent(_ event: LatencyMonitor.Event, ticks: UInt64, nowMilliseconds: Int64) {
+        if ticks > latencyTicks.load(ordering: .relaxed) {
+            latency.add(
+                event, milliseconds: Int64(microseconds(ticks) / 1000), nowSeconds: nowMilliseconds / 1000)
+        }
+    }
+
+    /// A write was refused because memory is full.
+    public func countRefusedWrite() { writesRefused.add(1, ordering: .relaxed) }
+
     // MARK: Ticks
 
     func microseconds(_ ticks: UInt64) -> UInt64 {
@@ -128,11 +141,28 @@ public final class Node: Sendable {
     func change(_ changes: [(name: String, value: String)]) throws(ChangeError) {
         let result = try settingsBox.withLock { (settings) throws(ChangeError) in
             let result = try settings.changed(changes)
+            if let objection = process.objection(result.settings, result.options) { throw objection }
             settings = result.settings
             adopt(result.settings)
             return result
         }
         if !result.options.isEmpty { process.onConfigurationChange(result.settings, result.options) }
+    }
+
+    /// Takes the values of `options`, and where they come from, out of settings that were read again. Returns which
+    /// of them differed.
+    public func reload(_ options: [Option], from loaded: Settings) throws(ChangeError) -> [Option] {
+        let result = try settingsBox.withLock { (settings) throws(ChangeError) in
+            let changed = options.filter { settings[$0] != loaded[$0] }
+            var new = settings
+            for option in options { new.set(option, loaded[option], from: loaded.source(of: option)) }
+            if let objection = process.objection(new, changed) { throw objection }
+            settings = new
+            adopt(new)
+            return (settings: new, options: changed)
+        }
+        if !result.options.isEmpty { process.onConfigurationChange(result.settings, result.options) }
+        return result.options
     }
 
     /// Takes over what commands look at without a lock.

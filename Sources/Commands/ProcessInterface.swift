@@ -26,6 +26,7 @@ public struct ProcessReadings: Sendable {
     public var systemCPUMicroseconds: Int64 = 0
     public var childrenUserCPUMicroseconds: Int64 = 0
     public var childrenSystemCPUMicroseconds: Int64 = 0
+    /// Of the thread that accepts connections.
     public var mainThreadUserCPUMicroseconds: Int64 = 0
     public var mainThreadSystemCPUMicroseconds: Int64 = 0
     /// The port clients connect to, when it was left to the system.
@@ -55,6 +56,8 @@ public struct ProcessInterface: Sendable {
     public var traffic: @Sendable () -> (inputBytes: UInt64, outputBytes: UInt64) = { (0, 0) }
     /// Unix microseconds now, finer than the time of the loop's turn; 0 where there is no such clock.
     public var wallMicroseconds: @Sendable () -> Int64 = { 0 }
+    /// Before CONFIG SET takes effect: why the process cannot follow these settings, of which some have changed.
+    public var objection: @Sendable (Settings, [Option]) -> ChangeError? = { _, _ in nil }
     /// After CONFIG SET: the settings as they are now, and which of them changed.
     public var onConfigurationChange: @Sendable (Settings, [Option]) -> Void = { _, _ in }
     /// MEMORY PURGE: gives free memory back to the system.

@@ -31,6 +31,7 @@ extension Executor {
             return reject(.debuggingRefused, command, reply, session)
         }
         if command.pointee.flags.contains(.denyOutOfMemory), isOutOfMemory() {
+            node.countRefusedWrite()
             return reject(.outOfMemory, command, reply, session)
         }
         if let transaction = session.pointee.transaction, !command.pointee.flags.contains(.notQueued) {

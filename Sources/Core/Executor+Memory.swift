@@ -18,6 +18,11 @@ extension Executor {
         guard isOverMemoryLimit else { return false }
         let policy = node.evictionPolicy
         guard policy != .noEviction else { return true }
+        let start = lending.ticks()
+        defer {
+            node.noteEvent(
+                .evictionCycle, ticks: lending.ticks() &- start, nowMilliseconds: context.pointee.nowMilliseconds)
+        }
         // Bounded: a write waits for a few evictions at most, and the next one goes on.
         for _ in 0..<128 {
             guard evictOne(policy) else { return true }

@@ -49,6 +49,7 @@ extension Executor {
         session: UnsafeMutablePointer<Session>, _ effects: inout [PlacedRequest]
     ) {
         if command.pointee.flags.contains(.denyOutOfMemory), isOverMemoryLimit {
+            node.countRefusedWrite()
             return refuse(.outOfMemory, reply)
         }
         var call = Invocation(
