@@ -95,6 +95,11 @@ struct Connection: ~Copyable {
         return false
     }
 
+    /// What the connection takes for itself and its buffers.
+    var memoryBytes: Int {
+        query.capacity + reply.pointee.buffer.capacity + arguments.memoryBytes + MemoryLayout<Connection>.size
+    }
+
     /// Lets a value go that a reply has been sending.
     static func release(_ token: UInt) {
         guard let address = UnsafeMutableRawPointer(bitPattern: token) else { return }

@@ -15,11 +15,16 @@ extension EventLoop {
         let listener = listeners[Int(token - Self.listenerTokenFirst)]
         for _ in 0..<Self.acceptsPerTurnMax {
             let descriptor = Socket.accept(listener)
-            if descriptor < 0 { return }
+            if descriptor < 0 {
+                let isOrdinary = [Refusal.wouldBlock, Refusal.connectionAborted].contains(Int(descriptor))
+                if !isOrdinary { reportAcceptFailure(descriptor) }
+                return
+            }
             LoopCounters.bump(counters.connectionsReceived, 1)
             if let refusal = refusal(descriptor) {
                 LoopCounters.bump(counters.connectionsRejected, 1)
-                _ = Socket.send(descriptor, ByteView(refusal))
+                _ = Socket.send(descriptor, ByteView(refusal.reply))
+                reportRefusal(refusal.reason, descriptor)
                 Socket.close(descriptor)
                 continue
             }
@@ -35,12 +40,16 @@ extension EventLoop {
         }
     }
 
-    private func refusal(_ descriptor: Int32) -> StaticString? {
-        if shared.isDraining.load(ordering: .relaxed) { return "-ERR Server is shutting down\r\n" }
-        if shared.clientCount.load(ordering: .relaxed) >= limits.clientsMax {
-            return "-ERR max number of clients reached\r\n"
+    private func refusal(_ descriptor: Int32) -> (reply: StaticString, reason: StaticString)? {
+        if shared.isDraining.load(ordering: .relaxed) {
+            return ("-ERR Server is shutting down\r\n", "the server is shutting down")
         }
-        if limits.isProtected, limits.password.isEmpty, !Socket.peerIsLoopback(descriptor) { return protectedText }
+        if shared.clientCount.load(ordering: .relaxed) >= limits.clientsMax {
+            return ("-ERR max number of clients reached\r\n", "maxclients are connected")
+        }
+        if limits.isProtected, limits.password.isEmpty, !Socket.peerIsLoopback(descriptor) {
+            return (protectedText, "protected mode, and no password is set")
+        }
         return nil
     }
 

@@ -130,9 +130,6 @@ extension EventLoop {
         let query = connection.pointee.query.count
         let queryFree = connection.pointee.query.capacity - query
         let output = connection.reply.pointee.outputBytes
-        let total =
-            connection.pointee.query.capacity + connection.reply.pointee.buffer.capacity
-            + connection.pointee.arguments.memoryBytes + MemoryLayout<Connection>.size
         let command = connection.pointee.lastCommand?.pointee.fullName ?? "NULL"
         return "id=\(session.pointee.id) addr=\(connection.pointee.address) laddr=\(connection.pointee.localAddress)"
             + " fd=\(connection.pointee.descriptor) name=\(String(decoding: session.pointee.name, as: UTF8.self))"
@@ -140,7 +137,7 @@ extension EventLoop {
             + " multi=\(queued) qbuf=\(query) qbuf-free=\(queryFree) argv-mem=0"
             + " multi-mem=\(session.pointee.transaction?.queuedBytes ?? 0)"
             + " rbs=\(connection.reply.pointee.buffer.capacity) rbp=0 obl=\(output) oll=0 omem=0"
-            + " tot-mem=\(total) events=\(output > 0 ? "rw" : "r") cmd=\(command) user=default redir=-1"
+            + " tot-mem=\(connection.pointee.memoryBytes) events=\(output > 0 ? "rw" : "r") cmd=\(command) user=default redir=-1"
             + " resp=\(connection.reply.pointee.protocolVersion)"
             + " lib-name=\(String(decoding: session.pointee.libraryName, as: UTF8.self))"
             + " lib-ver=\(String(decoding: session.pointee.libraryVersion, as: UTF8.self))"

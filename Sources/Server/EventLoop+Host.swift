@@ -46,12 +46,21 @@ extension EventLoop {
             waitForPeers(count, timeoutMilliseconds, slot, connection)
         case .shutdown(let mode): shutdown(mode, connection)
         case .rewriteConfiguration:
-            if let failure = shared.rewriteConfiguration() {
-                reply.pointee.error(failure)
-            } else {
-                reply.pointee.ok()
-            }
+            hold(slot, connection, .gathering)
+            shared.requestRewrite(ClientAddress(loop: index, slot: slot, client: connection.session.pointee.id))
         }
+    }
+
+    private func concludeRewrite(_ asker: ClientAddress, _ failure: String?) {
+        guard let connection = connections[asker.slot], connection.session.pointee.id == asker.client,
+            connection.pointee.isAsking
+        else { return }
+        if let failure {
+            connection.reply.pointee.error(failure)
+        } else {
+            connection.reply.pointee.ok()
+        }
+        letGo(asker.slot, connection)
     }
 
     /// Without peers nobody will ever acknowledge: zero wanted or a timeout is all there is to wait for.
@@ -68,17 +77,14 @@ extension EventLoop {
     }
 
     private func shutdown(_ mode: ShutdownMode, _ connection: UnsafeMutablePointer<Connection>) {
+        // One that has begun takes no commands any more, so there is never one to take back.
         if mode.isAbort {
-            guard shared.isDraining.load(ordering: .relaxed) else {
-                connection.reply.pointee.error("ERR No shutdown in progress.")
-                return
-            }
-            shared.stop.takeBack()
-            connection.reply.pointee.ok()
+            connection.reply.pointee.error("ERR No shutdown in progress.")
             return
         }
         connection.pointee.closesAfterReply = true
-        shared.stop.ask(mode.isImmediate ? .immediate : .graceful)
+        shared.stop.ask(
+            mode.isImmediate ? .immediate : .graceful, reason: "SHUTDOWN by client \(connection.pointee.address)")
     }
 
     // MARK: Mail
@@ -94,6 +100,7 @@ extension EventLoop {
             case .reloadLimits:
                 limits = shared.limits
                 parserLimits = ParserLimits(bulkBytesMax: limits.bulkBytesMax)
+            case .configurationRewritten(let asker, let failure): concludeRewrite(asker, failure)
             case .drain: drain()
             }
         }

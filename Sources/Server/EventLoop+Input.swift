@@ -39,6 +39,7 @@ extension EventLoop {
         if total > 0 {
             connection.pointee.lastActiveMilliseconds = executor.context.pointee.nowMilliseconds
             LoopCounters.bump(counters.inputBytes, total)
+            LoopCounters.bump(counters.reads, 1)
             makeReady(slot, connection)
         }
     }

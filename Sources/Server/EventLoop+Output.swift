@@ -39,6 +39,7 @@ extension EventLoop {
                 return doom(slot)
             }
             LoopCounters.bump(counters.outputBytes, sent)
+            LoopCounters.bump(counters.writes, 1)
             reply.pointee.consume(sent) { Connection.release($0) }
         }
         if connection.pointee.overSoftLimitSinceMilliseconds != 0 {
@@ -72,9 +73,7 @@ extension EventLoop {
     /// The socket is full. Over the client's limits the connection ends; else epoll reports when it goes on.
     private func holdBack(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
         let pending = connection.reply.pointee.outputBytes
-        if pending > counters.outputBufferBytesMax.load(ordering: .relaxed) {
-            counters.outputBufferBytesMax.store(pending, ordering: .relaxed)
-        }
+        census.noteOutput(bytes: pending)
         if limits.outputBytesHard > 0, pending > limits.outputBytesHard { return doom(slot) }
         guard limits.outputBytesSoft > 0, pending > limits.outputBytesSoft else {
             connection.pointee.overSoftLimitSinceMilliseconds = 0

@@ -28,7 +28,6 @@ extension EventLoop {
         upkeep.spentMicroseconds = 0
         upkeep.nextPartition = index
         upkeep.isBehind = true
-        LoopCounters.bump(counters.turns, 1)
         let pausedUntil = shared.pausedUntil.load(ordering: .relaxed)
         if pausedUntil > 0, pausedUntil <= now {
             _ = shared.pausedUntil.compareExchange(expected: pausedUntil, desired: 0, ordering: .relaxed)
@@ -46,7 +45,12 @@ extension EventLoop {
         }
         if limits.idleSecondsMax > 0 { closeIdle(now) }
         if !ready.isEmpty { executeAfterTick() }
+        census.step(connections, counters)
+        let times = ProcessFacts.threadCPUTimes
+        counters.userCPUMicroseconds.store(times.userMicroseconds, ordering: .relaxed)
+        counters.systemCPUMicroseconds.store(times.systemMicroseconds, ordering: .relaxed)
         executor.publishCounters()
+        if index == 0 { reportAlarms() }
     }
 
     /// Connections that the tick let go are served in the same turn.
@@ -77,6 +81,8 @@ extension EventLoop {
     /// One slice of upkeep over the partitions of this loop: every n-th.
     func continueUpkeep() {
         let start = monotonicMicroseconds
+        let startTicks = SystemClock.ticks
+        defer { noteUpkeep(since: startTicks) }
         var elapsed: Int64 = 0
         while elapsed < Self.sliceMicroseconds {
             guard upkeep.nextPartition < Slots.partitionCount else {
@@ -90,5 +96,12 @@ extension EventLoop {
         }
         upkeep.spentMicroseconds += elapsed
         if upkeep.spentMicroseconds >= Self.tickBudgetMicroseconds { upkeep.isBehind = false }
+    }
+
+    /// LATENCY's expire-cycle: how long this slice kept clients waiting.
+    private func noteUpkeep(since start: UInt64) {
+        node.noteEvent(
+            .expireCycle, ticks: SystemClock.ticks &- start,
+            nowMilliseconds: executor.context.pointee.nowMilliseconds)
     }
 }

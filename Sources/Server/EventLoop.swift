@@ -39,6 +39,8 @@ final class EventLoop {
     var doomed: [Int] = []
     var isStopping = false
     var upkeep = Upkeep()
+    var census = ClientCensus()
+    var reports = LoopReports()
 
     static let mailboxToken = UInt64.max
     static let listenerTokenFirst = UInt64.max - 64
@@ -67,6 +69,7 @@ final class EventLoop {
         while true {
             let count = poller.wait(timeoutMilliseconds: waitMilliseconds)
             readClock()
+            LoopCounters.bump(counters.turns, 1)
             for position in 0..<count { take(poller[position]) }
             if !unread.isEmpty { receiveRest() }
             executeReady()

@@ -46,6 +46,8 @@ enum Message: Sendable {
     case resumePaused
     /// The limits have changed: read them again.
     case reloadLimits
+    /// CONFIG REWRITE is done, or what went wrong: tell the client that asked.
+    case configurationRewritten(ClientAddress, failure: String?)
     /// Serve what has arrived, send what is owed, then stop.
     case drain
 }

@@ -1,4 +1,4 @@
-/// The process: makes the node, starts a thread per loop, waits for signals, and ends it all in order.
+/// The process: binds its addresses, makes the node, starts a thread per loop. `Runtime+Wait` sees it to its end.
 import Base
 import Commands
 import Core
@@ -17,7 +17,6 @@ struct RuntimeSettings: Sendable {
     var threads = 1
     var databases = 16
     var windowBytes = 64 << 20
-    var limits = ConnectionLimits()
     /// What CONFIG shows and changes.
     var options = Settings()
     var configurationPath: String?
@@ -25,32 +24,62 @@ struct RuntimeSettings: Sendable {
 
 final class Runtime {
     let shared: Shared
-    private let stop: Stop
+    let stop: Stop
     private let listeners: [Int32]
     private var threads: [Thread] = []
-    private let signals: Signals
-    private let poller: Poller
-
-    /// How long a drain may take before the process ends anyway.
-    private static let drainMillisecondsMax: Int64 = 3_000
+    let signals: Signals
+    let poller: Poller
 
     /// Made before any thread, because threads inherit which signals are blocked.
-    init(_ settings: RuntimeSettings) throws(SystemError) {
+    init(_ settings: RuntimeSettings, _ logger: Logger) throws(SystemError) {
         signals = try Signals()
         stop = try Stop()
         poller = try Poller(capacity: 8)
-        var listeners: [Int32] = []
-        for address in settings.addresses {
-            let listener = try Socket.listen(binding: address, port: settings.port, backlog: settings.backlog)
-            if let listener { listeners.append(listener) }
-        }
-        self.listeners = listeners
-        shared = try Self.makeShared(settings, stop)
+        listeners = try Self.listen(settings)
+        let port = listeners.first.map { Int(Socket.localPort($0)) } ?? 0
+        shared = try Self.makeShared(settings, port: port, stop, logger)
         try poller.add(signals.descriptor, token: 0, for: .read)
         try poller.add(stop.wakeUp.descriptor, token: 1, for: .read)
     }
 
-    private static func makeShared(_ settings: RuntimeSettings, _ stop: Stop) throws(SystemError) -> Shared {
+    /// What is listened on, as "127.0.0.1:6379".
+    var addresses: [String] { listeners.map { Socket.localAddress($0) } }
+
+    private static func listen(_ settings: RuntimeSettings) throws(SystemError) -> [Int32] {
+        for attempt in 1... {
+            do throws(SystemError) {
+                let listeners = try listenOnce(settings)
+                if !listeners.isEmpty { return listeners }
+            } catch {
+                // The port that the system chose for one address may be taken on the next (EADDRINUSE).
+                guard settings.port == 0, error.errno == 98, attempt < 16 else { throw error }
+                continue
+            }
+            // EADDRNOTAVAIL: all of them were marked as optional, and none is there.
+            throw SystemError(operation: "listen on any of '\(settings.addresses.joined(separator: " "))'", errno: 99)
+        }
+        return []
+    }
+
+    /// On every address the same port, also when it was left to the system.
+    private static func listenOnce(_ settings: RuntimeSettings) throws(SystemError) -> [Int32] {
+        var listeners: [Int32] = []
+        for address in settings.addresses {
+            let port = settings.port == 0 ? listeners.first.map { Socket.localPort($0) } ?? 0 : settings.port
+            do throws(SystemError) {
+                let listener = try Socket.listen(binding: address, port: port, backlog: settings.backlog)
+                if let listener { listeners.append(listener) }
+            } catch {
+                for listener in listeners { Socket.close(listener) }
+                throw error
+            }
+        }
+        return listeners
+    }
+
+    private static func makeShared(
+        _ settings: RuntimeSettings, port: Int, _ stop: Stop, _ logger: Logger
+    ) throws(SystemError) -> Shared {
         let pages = HugePages()
         let source = PageSource(allocate: { pages.allocate($0) }, release: { pages.release($0, $1) })
         let replica = Replica(node: settings.nodeNumber, generation: 0)
@@ -66,10 +95,10 @@ final class Runtime {
             }, settings: settings.options,
             identity: NodeIdentity(
                 settings.options, loopCount: settings.threads, configurationPath: settings.configurationPath),
-            process: ProcessInterface(box))
+            process: ProcessInterface(box, port: port, loopCount: settings.threads))
         var mailboxes: [Mailbox] = []
         for _ in 0..<settings.threads { mailboxes.append(try Mailbox()) }
-        let shared = Shared(node: node, locks: locks, mailboxes: mailboxes, limits: settings.limits, stop: stop)
+        let shared = Shared(node: node, locks: locks, mailboxes: mailboxes, stop: stop, logger: logger)
         box.fill(shared)
         return shared
     }
@@ -90,38 +119,6 @@ final class Runtime {
                     shared.loopsRunning.subtract(1, ordering: .releasing)
                     shared.stop.wakeUp.signal()
                 })
-        }
-    }
-
-    /// Until a signal or SHUTDOWN says that it is time, then drains. Returns the exit code.
-    func waitForTheEnd(onHangUp: () -> Void, onUserOne: () -> Void) -> Int32 {
-        var drainsUntil: Int64?
-        while true {
-            let now = SystemClock.monotonicMilliseconds
-            let timeout = drainsUntil.map { Int(max($0 - now, 0)) } ?? -1
-            _ = poller.wait(timeoutMilliseconds: timeout)
-            stop.wakeUp.clear()
-            while let signal = signals.next() {
-                switch signal {
-                case .hangUp: onHangUp()
-                case .userOne: onUserOne()
-                case .interrupt, .terminate:
-                    if drainsUntil != nil { return signal == .interrupt ? 130 : 143 }
-                    stop.ask(.graceful)
-                }
-            }
-            switch stop.current {
-            case .none: continue
-            case .immediate: return 0
-            case .graceful: break
-            }
-            if drainsUntil == nil {
-                drainsUntil = SystemClock.monotonicMilliseconds + Self.drainMillisecondsMax
-                shared.isDraining.store(true, ordering: .releasing)
-                for mailbox in shared.mailboxes { mailbox.post(.drain) }
-            }
-            if shared.loopsRunning.load(ordering: .acquiring) == 0 { return 0 }
-            if let limit = drainsUntil, SystemClock.monotonicMilliseconds >= limit { return 0 }
         }
     }
 }

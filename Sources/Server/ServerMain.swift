@@ -5,64 +5,82 @@ import Options
 public enum ServerMain {
     /// Serves until told to stop, and returns the exit status.
     public static func run(_ launch: Launch) -> Int32 {
-        let settings = launch.settings
+        let logger: Logger
         do {
-            let path = settings.text(.logFile)
-            let logger = try Logger(
-                level: LogLevel(named: settings.text(.logLevel)) ?? .notice, format: settings.text(.logFormat),
-                path: path.isEmpty ? nil : path)
+            logger = try makeLogger(launch.settings)
+        } catch {
+            Terminal.printError("a2: log-file: \(error)\n")
+            return ExitStatus.configuration
+        }
+        do {
             for warning in launch.warnings { logger.warning(warning) }
-            if !settings.flag(.ephemeral) {
+            if !launch.settings.flag(.ephemeral) {
                 logger.warning("nothing is persisted: data lives in memory only; --ephemeral says that this is meant")
             }
-            return try serve(settings, path: launch.configurationPath, password: launch.password(), logger)
-        } catch let error as SettingsError {
-            Terminal.printError("a2: \(error)\n")
-            return ExitStatus.configuration
+            return try serve(launch, logger)
         } catch {
-            Terminal.printError("a2: \(error)\n")
-            return ExitStatus.network
+            logger.error("not started", ["reason": "\(error)"])
+            // Whoever started it by hand looks at the terminal, not at a file.
+            if !launch.settings.text(.logFile).isEmpty { Terminal.printError("a2: \(error)\n") }
+            return error is SettingsError ? ExitStatus.configuration : ExitStatus.network
         }
     }
 
-    private static func serve(
-        _ settings: Settings, path: String?, password: String?, _ logger: Logger
-    ) throws(SystemError) -> Int32 {
+    private static func makeLogger(_ settings: Settings) throws(SystemError) -> Logger {
+        let path = settings.text(.logFile)
+        return try Logger(
+            level: LogLevel(named: settings.text(.logLevel)) ?? .notice, format: settings.text(.logFormat),
+            path: path.isEmpty ? nil : path)
+    }
+
+    private static func serve(_ launch: Launch, _ logger: Logger) throws -> Int32 {
+        let loaded = try launch.effectiveSettings()
+        let loopCount = loaded.integer(.threads) == 0 ? Thread.coreCount : loaded.integer(.threads)
+        let settings = try fitted(loaded, loopCount: loopCount, logger)
         var chosen = RuntimeSettings()
         chosen.addresses = settings.list(.bind)
         chosen.port = UInt16(settings.integer(.port))
         chosen.backlog = settings.integer(.tcpBacklog)
         chosen.nodeNumber = UInt8(settings.integer(.nodeID))
-        chosen.threads = settings.integer(.threads) == 0 ? Thread.coreCount : settings.integer(.threads)
+        chosen.threads = loopCount
         chosen.databases = settings.integer(.databases)
         chosen.windowBytes = settings.integer(.windowBytes)
-        chosen.limits = ConnectionLimits(settings, password: password)
         chosen.options = settings
-        // One place for the password, whichever way it was given: CONFIG SET requirepass changes it.
-        chosen.options.set(.requirepass, .text(password ?? ""), from: settings.source(of: .requirepass))
-        chosen.configurationPath = path
-        let runtime = try Runtime(chosen)
-        let notify = SystemNotify()
+        chosen.configurationPath = launch.configurationPath
+        let runtime = try Runtime(chosen, logger)
+        let operations = Operations(
+            launch, loaded: loaded, shared: runtime.shared, addresses: runtime.addresses, notify: SystemNotify())
         try runtime.start()
-        logger.notice(
-            "serving",
-            ["node": .text(settings.nodeName), "port": .number(Int(chosen.port)), "threads": .number(chosen.threads)])
-        notify.send(.ready)
-        let status = runtime.waitForTheEnd(
-            onHangUp: {},
-            onUserOne: {
-                do throws(SystemError) { try logger.reopen() } catch {
-                    logger.error("the log file was not reopened", ["reason": .text(error.description)])
-                }
-            })
-        notify.send(.stopping)
-        return status
+        operations.announceStart()
+        return runtime.waitForTheEnd(operations)
+    }
+
+    /// The settings with as many clients as the limit of open files allows.
+    private static func fitted(
+        _ settings: Settings, loopCount: Int, _ logger: Logger
+    ) throws(SettingsError) -> Settings {
+        let wanted = settings.integer(.maxclients)
+        let budget = DescriptorBudget(loopCount: loopCount)
+        let (clients, limit) = budget.fit(wanted)
+        if clients == wanted { return settings }
+        guard clients > 0 else {
+            throw SettingsError(
+                place: "maxclients",
+                message: "a limit of \(limit) open files leaves none for clients; raise it above \(budget.reserved), "
+                    + "with ulimit -n or systemd's LimitNOFILE")
+        }
+        logger.warning(
+            "maxclients reduced to what the limit of open files allows; raise it with ulimit -n or LimitNOFILE",
+            ["wanted": .number(wanted), "maxclients": .number(clients), "open-files": .number(limit)])
+        var result = settings
+        result.set(.maxclients, .integer(clients), from: settings.source(of: .maxclients))
+        return result
     }
 }
 
 extension ConnectionLimits {
     /// What of the settings concerns connections: at the start, and again after CONFIG SET.
-    init(_ settings: Settings, password: String?) {
+    init(_ settings: Settings) {
         self.init()
         let output = settings.outputLimits.normal
         clientsMax = settings.integer(.maxclients)
@@ -73,7 +91,7 @@ extension ConnectionLimits {
         outputBytesHard = output.hardBytes
         outputBytesSoft = output.softBytes
         outputSoftSeconds = output.softSeconds
-        self.password = Array((password ?? "").utf8)
+        password = Array(settings.text(.requirepass).utf8)
         isProtected = settings.flag(.protectedMode)
         ticksPerSecond = settings.integer(.hz)
     }

@@ -13,16 +13,13 @@ final class SharedBox: Sendable {
 
     var counters: [LoopCounters] { box.withLock { $0?.counters ?? [] } }
 
-    func adopt(_ settings: Settings) {
-        guard let shared = box.withLock({ $0 }) else { return }
-        shared.changeLimits { $0 = ConnectionLimits(settings, password: settings.text(.requirepass)) }
-    }
+    func adoptSettings(_ changed: [Option]) { box.withLock { $0 }?.adoptSettings(changed) }
 }
 
 extension ProcessInterface {
-    init(_ box: SharedBox) {
+    init(_ box: SharedBox, port: Int, loopCount: Int) {
         self.init()
-        readings = { ProcessReadings(box.counters) }
+        readings = { ProcessReadings(box.counters, port: port) }
         traffic = {
             var sum = (inputBytes: UInt64(0), outputBytes: UInt64(0))
             for loop in box.counters {
@@ -32,7 +29,17 @@ extension ProcessInterface {
             return sum
         }
         wallMicroseconds = { SystemClock.wallMicroseconds }
-        onConfigurationChange = { settings, _ in box.adopt(settings) }
+        onConfigurationChange = { _, changed in box.adoptSettings(changed) }
+        let budget = DescriptorBudget(loopCount: loopCount)
+        objection = { settings, changed in
+            guard changed.contains(.maxclients) else { return nil }
+            let (clients, _) = budget.fit(settings.integer(.maxclients))
+            if clients == settings.integer(.maxclients) { return nil }
+            return .refused(
+                Option.maxclients.name,
+                reason:
+                    "The operating system is not able to handle the specified number of clients, try with \(clients)")
+        }
         let ticks: UInt64 = 1 << 30
         nanosecondsPerTick = Double(TickScale().nanoseconds(ticks)) / Double(ticks)
         releaseMemory = { ProcessFacts.trimHeap() }
@@ -40,8 +47,9 @@ extension ProcessInterface {
 }
 
 extension ProcessReadings {
-    fileprivate init(_ loops: [LoopCounters]) {
+    fileprivate init(_ loops: [LoopCounters], port: Int) {
         self.init()
+        self.port = port
         residentBytes = ProcessFacts.residentBytes
         let times = ProcessFacts.cpuTimes
         userCPUMicroseconds = times.userMicroseconds
@@ -49,6 +57,9 @@ extension ProcessReadings {
         let children = ProcessFacts.childrenCPUTimes
         childrenUserCPUMicroseconds = children.userMicroseconds
         childrenSystemCPUMicroseconds = children.systemMicroseconds
+        // The loop that accepts is what Redis calls its main thread.
+        mainThreadUserCPUMicroseconds = loops.first?.userCPUMicroseconds.load(ordering: .relaxed) ?? 0
+        mainThreadSystemCPUMicroseconds = loops.first?.systemCPUMicroseconds.load(ordering: .relaxed) ?? 0
         for loop in loops {
             connectedClients += loop.clients.load(ordering: .relaxed)
             blockedClients += loop.blockedClients.load(ordering: .relaxed)
@@ -56,6 +67,9 @@ extension ProcessReadings {
             connectionsRejected &+= loop.connectionsRejected.load(ordering: .relaxed)
             inputBytes &+= loop.inputBytes.load(ordering: .relaxed)
             outputBytes &+= loop.outputBytes.load(ordering: .relaxed)
+            reads &+= loop.reads.load(ordering: .relaxed)
+            writes &+= loop.writes.load(ordering: .relaxed)
+            clientBytes += loop.clientBytes.load(ordering: .relaxed)
             loopTurns &+= loop.turns.load(ordering: .relaxed)
             inputBufferBytesMax = max(inputBufferBytesMax, loop.inputBufferBytesMax.load(ordering: .relaxed))
             outputBufferBytesMax = max(outputBufferBytesMax, loop.outputBufferBytesMax.load(ordering: .relaxed))

@@ -3,6 +3,7 @@ import Base
 import Commands
 import Core
 import OS
+import Options
 import Synchronization
 
 /// What an operator may change while the server runs, as far as connections care.
@@ -38,30 +39,45 @@ final class Shared: Sendable {
     let isDraining = Atomic<Bool>(false)
     let loopsRunning: Atomic<Int>
     private let limitsBox: Guarded<ConnectionLimits>
+    private let rewriteRequests = Guarded<[ClientAddress]>([])
     /// Asks the main thread to stop the process.
     let stop: Stop
+    let logger: Logger
 
-    init(
-        node: Node, locks: PartitionLocks, mailboxes: [Mailbox], limits: ConnectionLimits, stop: Stop
-    ) {
+    init(node: Node, locks: PartitionLocks, mailboxes: [Mailbox], stop: Stop, logger: Logger) {
         self.node = node
         self.locks = locks
         self.mailboxes = mailboxes
         self.stop = stop
+        self.logger = logger
         loopsRunning = Atomic(mailboxes.count)
         counters = mailboxes.map { _ in LoopCounters() }
-        limitsBox = Guarded(limits)
+        limitsBox = Guarded(ConnectionLimits(node.settings))
     }
 
     var limits: ConnectionLimits { limitsBox.withLock { $0 } }
 
-    func changeLimits(_ change: (inout ConnectionLimits) -> Void) {
-        limitsBox.withLock { change(&$0) }
+    /// After the settings changed. Reads them under the lock, so that of two changes the later one stays.
+    func adoptSettings(_ changed: [Option]) {
+        limitsBox.withLock { $0 = ConnectionLimits(node.settings) }
+        if let level = LogLevel(named: node.settings.text(.logLevel)) { logger.level = level }
         for mailbox in mailboxes { mailbox.post(.reloadLimits) }
+        logger.info("settings changed", ["options": .text(changed.map(\.name).joined(separator: ", "))])
     }
 
-    /// CONFIG REWRITE; returns what went wrong.
-    func rewriteConfiguration() -> String? { "ERR The server is running without a config file" }
+    /// CONFIG REWRITE: the main thread does it and answers by mail.
+    func requestRewrite(_ asker: ClientAddress) {
+        rewriteRequests.withLock { $0.append(asker) }
+        stop.wakeUp.signal()
+    }
+
+    func takeRewriteRequests() -> [ClientAddress] {
+        rewriteRequests.withLock { requests in
+            let taken = requests
+            requests.removeAll()
+            return taken
+        }
+    }
 
     /// Whether commands are held back at this moment, and which.
     func pause(nowMilliseconds: Int64) -> (isActive: Bool, writesOnly: Bool) {
@@ -79,6 +95,12 @@ final class LoopCounters: Sendable {
     let connectionsRejected = Atomic<UInt64>(0)
     let inputBytes = Atomic<UInt64>(0)
     let outputBytes = Atomic<UInt64>(0)
+    let reads = Atomic<UInt64>(0)
+    let writes = Atomic<UInt64>(0)
+    /// Of the loop's thread, and of its clients' buffers: brought up to date by the tick.
+    let userCPUMicroseconds = Atomic<Int64>(0)
+    let systemCPUMicroseconds = Atomic<Int64>(0)
+    let clientBytes = Atomic<Int>(0)
     let turns = Atomic<UInt64>(0)
     let inputBufferBytesMax = Atomic<Int>(0)
     let outputBufferBytesMax = Atomic<Int>(0)
@@ -95,17 +117,19 @@ final class Stop: Sendable {
         case none, graceful, immediate
     }
 
-    private let request = Atomic<Int>(0)
+    private let request = Guarded<(kind: Request, reason: String)>((.none, ""))
     let wakeUp: WakeUp
 
     init() throws(SystemError) { wakeUp = try WakeUp() }
 
-    func ask(_ kind: Request) {
-        _ = request.max(kind.rawValue, ordering: .releasing)
+    /// The first reason stays; a more urgent kind replaces a lesser one.
+    func ask(_ kind: Request, reason: String) {
+        request.withLock { request in
+            if request.kind == .none { request.reason = reason }
+            if kind.rawValue > request.kind.rawValue { request.kind = kind }
+        }
         wakeUp.signal()
     }
 
-    func takeBack() { request.store(0, ordering: .releasing) }
-
-    var current: Request { Request(rawValue: request.load(ordering: .acquiring)) ?? .none }
+    var current: (kind: Request, reason: String) { request.withLock { $0 } }
 }

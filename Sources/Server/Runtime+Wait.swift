@@ -1,0 +1,70 @@
+/// The main thread while the loops serve: it waits for signals and requests, and ends the process in order.
+import OS
+import Synchronization
+
+extension Runtime {
+    /// How long a drain may take before the process ends anyway.
+    private static let drainMillisecondsMax: Int64 = 3_000
+
+    private struct Drain {
+        let reason: String
+        let sinceMilliseconds: Int64
+
+        var untilMilliseconds: Int64 { sinceMilliseconds + drainMillisecondsMax }
+    }
+
+    /// Until a signal or SHUTDOWN says that it is time, then drains. Returns the exit code.
+    func waitForTheEnd(_ operations: Operations) -> Int32 {
+        var drain: Drain?
+        while true {
+            let beat = operations.beat(nowMilliseconds: SystemClock.monotonicMilliseconds)
+            wait(until: [beat, drain?.untilMilliseconds].compactMap { $0 }.min())
+            stop.wakeUp.clear()
+            let second = answerSignals(operations, isDraining: drain != nil)
+            operations.rewriteConfiguration()
+            let request = stop.current
+            if request.kind == .none { continue }
+            let now = SystemClock.monotonicMilliseconds
+            if drain == nil {
+                drain = Drain(reason: request.reason, sinceMilliseconds: now)
+                operations.announceShutdown(request.reason)
+                if request.kind == .graceful { beginDrain() }
+            }
+            guard let drain else { continue }
+            let hasDrained = shared.loopsRunning.load(ordering: .acquiring) == 0
+            if second != nil || request.kind == .immediate || hasDrained || now >= drain.untilMilliseconds {
+                operations.announceEnd(second?.reason ?? drain.reason, sinceMilliseconds: drain.sinceMilliseconds)
+                return second?.status ?? 0
+            }
+        }
+    }
+
+    private func wait(until milliseconds: Int64?) {
+        let now = SystemClock.monotonicMilliseconds
+        _ = poller.wait(timeoutMilliseconds: milliseconds.map { Int(max($0 - now, 0)) } ?? -1)
+    }
+
+    /// Returns what a signal says that comes while another is being obeyed: do not wait for clients.
+    private func answerSignals(_ operations: Operations, isDraining: Bool) -> (reason: String, status: Int32)? {
+        var second: (reason: String, status: Int32)?
+        while let signal = signals.next() {
+            switch signal {
+            case .hangUp: if !isDraining { operations.reload() }
+            case .userOne: operations.reopenLog()
+            case .interrupt, .terminate:
+                let name = signal == .interrupt ? "SIGINT" : "SIGTERM"
+                if isDraining {
+                    second = ("\(name) during the shutdown", signal == .interrupt ? 130 : 143)
+                } else {
+                    stop.ask(.graceful, reason: name)
+                }
+            }
+        }
+        return second
+    }
+
+    private func beginDrain() {
+        shared.isDraining.store(true, ordering: .releasing)
+        for mailbox in shared.mailboxes { mailbox.post(.drain) }
+    }
+}
