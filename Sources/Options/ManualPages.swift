@@ -103,7 +103,12 @@ public enum ManualPages {
         text += ".El\n.Sh SIGNALS\n.Bl -tag -width SIGTERM -compact\n"
         for (signal, meaning) in [
             ("SIGTERM", "Stop: no more connections, what is running ends, then exit. A second one exits at once."),
-            ("SIGINT", "The same."), ("SIGHUP", "Read the configuration again; a bad one is reported and not used."),
+            ("SIGINT", "The same."),
+            (
+                "SIGHUP",
+                "Read the configuration and password-file again and take over what changed in them; a bad one is "
+                    + "reported and not used."
+            ),
             ("SIGUSR1", "Open the log file again."),
         ] { text += ".It Dv \(signal)\n\(plain(meaning))\n" }
         return text + ".El\n.Sh EXAMPLES\n" + examples(command.examples)

@@ -184,6 +184,44 @@ struct ConfigurationCommandTests {
         #expect(harness("SLOWLOG", "LEN") == ":1")
     }
 
+    @Test("LATENCY hears how long a write waited for evictions")
+    func evictionLatency() {
+        let harness = NodeHarness()
+        for key in ["a", "b", "c"] { _ = harness("SET", key, "value") }
+        _ = harness("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "allkeys-random")
+        _ = harness("CONFIG", "SET", "latency-monitor-threshold", "5", "slowlog-log-slower-than", "-1")
+        harness.lending.step = 7_000_000
+        _ = harness("SET", "d", "value")
+        harness.lending.step = 0
+        #expect(harness("LATENCY", "HISTORY", "eviction-cycle") == "*1 *2 :1800000000 :7")
+        // Even the tables of no keys take more than this, so the write is refused in the end.
+        #expect(harness.node.writesRefused.load(ordering: .relaxed) == 1)
+    }
+
+    @Test("A reload keeps where values come from, and is all or nothing")
+    func reload() throws {
+        var process = ProcessInterface()
+        process.objection = { settings, _ in
+            settings.integer(.maxclients) > 100 ? .refused("maxclients", reason: "too many") : nil
+        }
+        var start = Settings()
+        start.set(.maxclients, .integer(10), from: .standard)
+        let harness = NodeHarness(settings: start, process: process)
+        #expect(
+            harness("CONFIG", "SET", "hz", "20", "maxclients", "101")
+                == "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - too many")
+        #expect(harness("CONFIG", "GET", "hz") == "*2 $2 hz $2 10")
+        #expect(harness("CONFIG", "SET", "hz", "20") == "+OK")
+        var loaded = Settings()
+        loaded.set(.hz, .integer(30), from: .file("f", line: 1))
+        loaded.set(.maxclients, .integer(101), from: .file("f", line: 2))
+        #expect(throws: ChangeError.self) { try harness.node.reload([.hz, .maxclients], from: loaded) }
+        #expect(harness.node.settings.source(of: .hz) == .configSet)
+        #expect(try harness.node.reload([.hz, .timeout], from: loaded) == [.hz])
+        #expect(harness.node.settings.source(of: .hz) == .file("f", line: 1))
+        #expect(harness("CONFIG", "GET", "hz", "maxclients") == "*4 $10 maxclients $2 10 $2 hz $2 30")
+    }
+
     @Test("The latency monitor keeps the worst of each second")
     func latency() {
         let harness = NodeHarness()

@@ -28,6 +28,28 @@ extension EndToEnd {
             #expect(second.exit == .exited(3) && second.output.contains("Address already in use"), "\(second)")
         }
 
+        @Test("With few open files allowed a start lowers maxclients and says so; with too few it ends")
+        func openFiles() throws {
+            let a2 = try TestEnvironment.a2Binary()
+            // Root may raise any limit, unless it is told that it may not.
+            let bounds = getuid() == 0 ? "exec setpriv --bounding-set=-sys_resource" : "exec"
+            func arguments(_ limit: Int, _ port: Int) -> [String] {
+                let serve = "serve --ephemeral --threads 2 --port \(port)"
+                return ["-c", "ulimit -n \(limit); \(bounds) '\(a2)' \(serve)"]
+            }
+            let refused = try ChildProcess.run("/bin/sh", arguments(36, try ServerProcess.freePort()))
+            #expect(refused.exit == .exited(6) && refused.output.contains("ulimit -n"), "\(refused)")
+            let directory = try TemporaryDirectory()
+            let port = try ServerProcess.freePort()
+            let server = try ChildProcess("/bin/sh", arguments(100, port), outputPath: directory.file("log"))
+            #expect(poll(forSeconds: 20) { server.output.contains("serving") }, "\(server.output)")
+            #expect(server.output.contains("maxclients reduced") && server.output.contains("open-files=100"))
+            let reply = try RESPClient(port: port).call("CONFIG", "GET", "maxclients")
+            #expect(reply.elements?.last == .text("64"))
+            server.signal(SIGTERM)
+            #expect(server.waitForExit(seconds: 10) == .exited(0))
+        }
+
         @Test("SIGUSR1 follows a log file that was moved away")
         func reopen() throws {
             let directory = try TemporaryDirectory()
