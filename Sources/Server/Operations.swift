@@ -35,6 +35,7 @@ final class Operations {
 
     func announceStart() {
         let settings = shared.node.settings
+        warnIfExposed()
         logger.notice(
             "serving",
             [
@@ -44,7 +45,6 @@ final class Operations {
                 "maxclients": .number(settings.integer(.maxclients)),
                 "config": .text(launch.configurationPath ?? "none"),
             ])
-        warnIfExposed()
         notify.send(.ready, .status("serving on " + addresses.joined(separator: ", ")))
     }
 
@@ -95,13 +95,6 @@ final class Operations {
 
     private func logReload(_ changed: [Option]) {
         let running = shared.node.settings
-        let names = changed.map { $0.row.isSecret ? $0.name : "\($0.name)=\(running[$0].text)" }
-        logger.notice(
-            "configuration reloaded",
-            [
-                "config": .text(launch.configurationPath ?? "none"),
-                "changed": .text(names.isEmpty ? "nothing" : names.joined(separator: ", ")),
-            ])
         let waiting = OptionTable.rows.filter {
             !$0.option.isReloadable && !$0.isCommandLineOnly && loaded[$0.option] != running[$0.option]
         }
@@ -111,6 +104,13 @@ final class Operations {
                 ["options": .text(waiting.map(\.name).joined(separator: ", "))])
         }
         if changed.contains(where: { [.requirepass, .passwordFile, .protectedMode].contains($0) }) { warnIfExposed() }
+        let names = changed.map { $0.row.isSecret ? $0.name : "\($0.name)=\(running[$0].text)" }
+        logger.notice(
+            "configuration reloaded",
+            [
+                "config": .text(launch.configurationPath ?? "none"),
+                "changed": .text(names.isEmpty ? "nothing" : names.joined(separator: ", ")),
+            ])
     }
 
     /// CONFIG REWRITE for everybody who has asked for it. Here, because a loop may not wait for a disk.
@@ -131,11 +131,14 @@ final class Operations {
         }
         do {
             try launch.rewriteConfiguration(with: settings)
-            launch = try launch.reloaded()
-            loaded = try launch.effectiveSettings()
         } catch {
             logger.error("the configuration file was not rewritten", ["reason": "\(error)"])
             return "ERR Rewriting config file: \(error)"
+        }
+        // What the file says now is what the next SIGHUP compares with; a password file that has gone is its affair.
+        if let fresh = try? launch.reloaded(), let settings = try? fresh.effectiveSettings() {
+            launch = fresh
+            loaded = settings
         }
         logger.notice("configuration file rewritten", ["config": .text(path)])
         return nil

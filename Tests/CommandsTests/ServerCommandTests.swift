@@ -187,6 +187,8 @@ struct ConfigurationCommandTests {
     @Test("LATENCY hears how long a write waited for evictions")
     func evictionLatency() {
         let harness = NodeHarness()
+        // Memory is added up from the first limit on.
+        _ = harness("CONFIG", "SET", "maxmemory", "1gb")
         for key in ["a", "b", "c"] { _ = harness("SET", key, "value") }
         _ = harness("CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "allkeys-random")
         _ = harness("CONFIG", "SET", "latency-monitor-threshold", "5", "slowlog-log-slower-than", "-1")
