@@ -47,7 +47,9 @@ extension KeyHandle {
     @discardableResult
     private func apply(_ operation: KeyOperation) -> Bool {
         let key = DatabaseKey(database: database, key: name.array)
-        let touched = context.pointee.accumulates ? context.pointee.touched.position(of: key) : nil
+        let accumulates =
+            context.pointee.accumulates && !partition.pointee.receiver.faults.contains(.severalRecords)
+        let touched = accumulates ? context.pointee.touched.position(of: key) : nil
         let before = touched.map { context.pointee.touched[$0].before } ?? partition.pointee.state(of: self)
         var delta = touched.map { context.pointee.touched[$0].delta } ?? Delta()
         let stamp = partition.pointee.stampForWrite(&context.pointee)
@@ -55,7 +57,7 @@ extension KeyHandle {
         guard delta.compose(operation, before: before, author: author) else { return false }
         noteWrite()
         partition.pointee.store(before.applying(delta, author: author), for: self)
-        if !context.pointee.accumulates {
+        if !accumulates {
             if !delta.isEmpty {
                 RecordCodec.append(delta, database: database, key: name, to: &context.pointee.records)
             }
@@ -141,6 +143,11 @@ extension KeyHandle {
     /// What any reader sees, whatever the type.
     public var visible: VisibleValue? {
         partition.pointee.state(of: self).visible(at: context.pointee.nowMilliseconds)
+    }
+
+    /// When it will be gone for any reader; nil for never, or where there is nothing.
+    public var visibleDeadline: Int64? {
+        partition.pointee.state(of: self).deadline(at: context.pointee.nowMilliseconds)
     }
 }
 

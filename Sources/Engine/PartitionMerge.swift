@@ -30,8 +30,9 @@ extension Partition {
     /// Declares who counts for stability, this replica among them. A partition starts as its own only member.
     public mutating func setMembers(_ members: [Replica]) {
         precondition(members.contains(replica), "members \(members) without \(replica)")
+        stability = Stability(members: members, after: stability, cut: announcedCut, settleCut: settleCut)
         isSole = members.count == 1
-        stability = Stability(members: members)
+        dependencyChain.startOver()
         stability.noteApplied(versions, by: replica)
     }
 
@@ -45,8 +46,10 @@ extension Partition {
         let latest = versions[frame.origin]
         if frame.stamp <= latest { return .duplicate }
         if frame.prev != latest { return frame.prev > latest ? .gap(after: latest) : .fork }
-        for member in stability.members where member != replica && member != frame.origin {
-            if versions[member] < frame.cut { return .waitsForCut }
+        if !receiver.faults.contains(.ignoresCut) {
+            for member in stability.members where member != replica && member != frame.origin {
+                if versions[member] < frame.cut { return .waitsForCut }
+            }
         }
         guard let decoded = decode(records) else { return .malformed }
         receiver.versions.advance(to: latestOwnStamp)
@@ -57,6 +60,8 @@ extension Partition {
             }
         }
         receiver.advance(to: frame.stamp)
+        dependencyChain.remember(frame.dependencies, of: frame.origin)
+        dependencyChain.noteNews()
         clock.observe(frame.stamp)
         stability.note(frame.dependencies, stamp: frame.stamp, cut: frame.cut)
         stability.noteApplied(versions, by: replica)
