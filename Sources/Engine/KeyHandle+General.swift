@@ -140,6 +140,16 @@ extension KeyHandle {
     public func addElement(_ element: [UInt8]) { apply(.addElement(element)) }
     public func removeElement(_ element: [UInt8]) { apply(.removeElement(element)) }
 
+    /// Makes `destination` a container with the same elements and deadline: one record, net of its steps.
+    func copyElements(to destination: KeyHandle) {
+        guard case .set(let elements)? = visible else { return }
+        let deadline = deadlineMilliseconds
+        context.pointee.accumulates = true
+        if destination.exists { destination.apply(.clear) }
+        for element in elements { destination.apply(.addElement(element)) }
+        if let deadline { destination.apply(.setDeadline(deadline)) }
+    }
+
     /// What any reader sees, whatever the type.
     public var visible: VisibleValue? {
         partition.pointee.state(of: self).visible(at: context.pointee.nowMilliseconds)
