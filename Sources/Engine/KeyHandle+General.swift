@@ -208,7 +208,10 @@ extension Partition {
         let entry = handle.shape(
             position, kind: .general, valueLength: 8, deadline: state.effectiveDeadline, stamp: state.modified)
         entry.setGeneral(Unmanaged.passRetained(GeneralState(state)))
-        unsettled.append(DatabaseKey(database: handle.database, key: handle.name.array))
+        // What is settled stays as it is until the next write: only other types keep the general form then.
+        if !isSole, state.modified > settleCut {
+            unsettled.insert(DatabaseKey(database: handle.database, key: handle.name.array))
+        }
     }
 
     /// Writes the records of the keys the frame touched, one each, into the draft.

@@ -27,7 +27,7 @@ public struct Partition: ~Copyable {
     var stability = Stability()
     var dependencyChain = Dependencies()
     /// Keys in general form, to be settled when the cut moves.
-    var unsettled: [DatabaseKey] = []
+    var unsettled = WaitingKeys()
     /// Databases that the frame being drafted has flushed while it accumulates.
     var flushedDatabases: [Int] = []
     /// The stamp of this replica's latest frame here.

@@ -143,11 +143,9 @@ extension Partition {
     }
 
     /// Forgets the history that no frame still in flight can ask for.
-    mutating func settleWhatIsStable(_ context: inout ExecutionContext) {
-        guard !unsettled.isEmpty else { return }
-        let keys = unsettled
-        unsettled.removeAll(keepingCapacity: true)
-        for key in keys {
+    public mutating func settleWhatIsStable(_ context: inout ExecutionContext) {
+        guard !unsettled.isEmpty, isSole || settleCut > unsettled.cut else { return }
+        for key in unsettled.take(at: settleCut) {
             key.key.withView { name in
                 withHandle(key.database, name, &context) { handle in
                     guard let entry = handle.partition.pointee.tables[key.database].find(name, handle.hash)?.entry,
@@ -158,5 +156,30 @@ extension Partition {
                 }
             }
         }
+    }
+}
+
+/// Keys in general form that the cut has not reached, each once, in the order in which they came to wait.
+struct WaitingKeys {
+    private var order: [DatabaseKey] = []
+    /// Looked up, never iterated.
+    private var members: Set<DatabaseKey> = []
+    /// Where the cut stood when they were last looked through: before it moves there is nothing to do.
+    private(set) var cut = Stamp.zero
+
+    var isEmpty: Bool { order.isEmpty }
+    var count: Int { order.count }
+
+    mutating func insert(_ key: DatabaseKey) {
+        if members.insert(key).inserted { order.append(key) }
+    }
+
+    mutating func take(at cut: Stamp) -> [DatabaseKey] {
+        self.cut = cut
+        defer {
+            order = []
+            members.removeAll(keepingCapacity: true)
+        }
+        return order
     }
 }
