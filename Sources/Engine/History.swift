@@ -3,8 +3,10 @@ import Base
 import CRDT
 
 public struct History: Equatable, Sendable {
-    /// Strings in general form.
+    /// Strings in general form that will settle.
     public var unsettledStrings = 0
+    /// Strings that stand beside what a deadline hides: they keep their history until the next write.
+    public var outlivedStrings = 0
     public var deferredKeys = 0
     public var pendingClears = 0
     /// Keys waiting to be settled.
@@ -14,6 +16,7 @@ public struct History: Equatable, Sendable {
 
     public static func += (left: inout History, right: History) {
         left.unsettledStrings += right.unsettledStrings
+        left.outlivedStrings += right.outlivedStrings
         left.deferredKeys += right.deferredKeys
         left.pendingClears += right.pendingClears
         left.waitingKeys += right.waitingKeys
@@ -33,7 +36,12 @@ extension Partition {
                 position = tables[database].visit(at) { slot in
                     guard slot.entry.kind == .general else { return }
                     let state = slot.entry.general.takeUnretainedValue().state
-                    if state.winningType != .set { history.unsettledStrings += 1 }
+                    let living = state.living(at: settleCut.unixMilliseconds)
+                    if state.modified <= settleCut, living.winningType != nil, living != state {
+                        history.outlivedStrings += 1
+                    } else if state.winningType != .set {
+                        history.unsettledStrings += 1
+                    }
                 }
             }
         }

