@@ -56,6 +56,10 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["Base", "TestSupport"],
             exclude: ["IntendedDifferences.md", "clients.py"], swiftSettings: settings),
+        .target(
+            name: "Simulator",
+            dependencies: ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire"],
+            path: "Tests/Simulator", swiftSettings: settings),
 
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
@@ -68,5 +72,10 @@ let package = Package(
         tests("OptionsTests", ["Base", "Options"]),
         tests("ServerTests", ["Base", "OS", "Options", "Server"]),
         tests("TidyTests", ["Base", "Commands"]),
+        tests("ReplicationTests", ["Base", "Replication"]),
+        tests("WireTests", ["Base", "CRDT", "Wire"]),
+        tests(
+            "SimulatorTests",
+            ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "Simulator"]),
     ]
 )

@@ -94,6 +94,10 @@ public struct HybridClock: Sendable {
         return Stamp(tick: tick, replica: replica)
     }
 
+    /// Where the next stamp will at least stand.
+    @inline(__always)
+    public var unixMilliseconds: Int64 { Int64((tick &+ 1) >> Stamp.counterBits) + Stamp.epochMilliseconds }
+
     @inline(__always)
     public mutating func observe(_ stamp: Stamp) {
         tick = max(tick, stamp.tick)

@@ -194,9 +194,12 @@ public struct Cell: Equatable, Sendable {
 
     // MARK: expiry and settling
 
-    /// Drops the content written before `milliseconds`, when a deadline then has passed.
+    /// Drops the content written before `milliseconds`, when a deadline then has passed, and what was written
+    /// with a deadline of its own that was past already.
     mutating func hide(before milliseconds: Int64) {
-        bases.removeAll { ($0.dot.isZero ? $0.rank : $0.dot).unixMilliseconds < milliseconds }
+        bases.removeAll {
+            ($0.dot.isZero ? $0.rank : $0.dot).unixMilliseconds < milliseconds || $0.deadline ?? .max <= milliseconds
+        }
         patches.removeAll { $0.stamp.unixMilliseconds < milliseconds }
         runs.removeAll { $0.last.unixMilliseconds < milliseconds }
         settledSum = nil

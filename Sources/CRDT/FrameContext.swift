@@ -47,8 +47,8 @@ public struct Slots: OptionSet, Sendable {
 
 /// Rules to leave out, so that the tests can show that each is needed. Only debug builds look at them.
 public struct Faults: OptionSet, Sendable {
-    public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    public let rawValue: UInt16
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     public static let noDeferred = Faults(rawValue: 1)
     public static let earlyLoserDrop = Faults(rawValue: 2)
@@ -61,6 +61,9 @@ public struct Faults: OptionSet, Sendable {
     public static let noFoldForPatch = Faults(rawValue: 64)
     /// What a writer had dropped of the other type by settling stays with those who have not settled.
     public static let keepOtherType = Faults(rawValue: 128)
+    public static let severalRecords = Faults(rawValue: 256)
+    public static let ignoresCut = Faults(rawValue: 512)
+    public static let settlesAtOwnCut = Faults(rawValue: 1024)
 }
 
 /// The receiver's side of a merge: what it has applied in the partition, and what it remembers of removes

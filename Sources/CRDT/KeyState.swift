@@ -81,9 +81,6 @@ public struct KeyState: Equatable, Sendable {
             state.members.hide(before: expiry)
             // Whatever survives was not given this deadline.
             state.deadline = DeadlineRegister()
-            for index in state.cell.bases.indices where (state.cell.bases[index].deadline ?? .max) <= expiry {
-                state.cell.bases[index].deadline = nil
-            }
         }
         return state
     }

@@ -23,6 +23,8 @@ extension Executor {
         var named = transaction.partitions
         named.formUnion(session.pointee.watchedPartitions)
         named.forEach { lending.acquire($0) }
+        let now = enter(named)
+        defer { context.pointee.nowMilliseconds = now }
         var isStale = false
         session.pointee.watchedPartitions.forEach {
             if partitions[$0].pointee.watchFailed(client: session.pointee.id, &context.pointee) { isStale = true }
@@ -97,8 +99,10 @@ extension Executor {
             let key = arguments[index]
             let partition = Slots.partition(of: key)
             lending.acquire(partition)
+            let now = enter(partition)
             partitions[partition].pointee.watch(
                 client: session.pointee.id, database: session.pointee.database, key: key, &context.pointee)
+            context.pointee.nowMilliseconds = now
             lending.release(partition)
             session.pointee.watchedPartitions.insert(partition)
         }

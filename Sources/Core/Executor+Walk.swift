@@ -13,9 +13,11 @@ extension Executor {
     public mutating func stepWalk(_ walk: Walk, bucketsMax: Int) -> Bool {
         guard let index = walk.partition else { return true }
         lending.acquire(index)
+        let now = enter(index)
         var visit = PartitionVisit(partition: partitions[index], context: context, bucketsMax: bucketsMax)
         walk.visit(&visit)
         commitOne(index)
+        context.pointee.nowMilliseconds = now
         lending.release(index)
         return walk.partition == nil
     }
@@ -31,7 +33,8 @@ extension Executor {
         walk.finish(&call)
     }
 
-    /// One slice of the upkeep of a partition: expired keys are freed, tables go on moving. Returns whether
+    /// One slice of the upkeep of a partition: expired keys are freed, history
+    /// that has become stable is forgotten, tables go on moving. Returns whether
     /// there is more to do at once.
     public mutating func maintain(_ index: Int, bucketsMax: Int) -> Bool {
         lending.acquire(index)
@@ -39,6 +42,7 @@ extension Executor {
         let sweeps =
             node.sweepsExpired.load(ordering: .relaxed)
             && partitions[index].pointee.sweepExpired(bucketsMax: bucketsMax, &context.pointee)
+        partitions[index].pointee.settleWhatIsStable(&context.pointee)
         let moves = partitions[index].pointee.moveTables(bucketsMax: bucketsMax)
         node.report(partitions[index])
         partitions[index].pointee.sampleDeadlines(nowMilliseconds: context.pointee.nowMilliseconds)

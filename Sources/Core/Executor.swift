@@ -47,8 +47,10 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
             arguments: arguments, command: command, reply: reply, session: session, context: context,
             partitions: partitions, node: node, firstKeyHash: hash, firstKeyPartition: partition)
         lending.acquire(partition)
+        let now = enter(partition)
         invoke(&call)
         commitOne(partition)
+        context.pointee.nowMilliseconds = now
         lending.release(partition)
         return call.effect
     }
@@ -67,11 +69,30 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
         }
         let named = partitions(of: command, arguments)
         named.forEach { lending.acquire($0) }
+        let now = enter(named)
         context.pointee.accumulates = !command.pointee.hasSingleKey && command.pointee.flags.contains(.write)
         invoke(&call)
         commit(named)
+        context.pointee.nowMilliseconds = now
         named.forEach { lending.release($0) }
         return call.effect
+    }
+
+    /// Brings the time up to the partition's clock, which a peer with a fast clock may have set ahead: a command
+    /// must see the key as of the stamp it will write under. Returns the loop's time, to be put back.
+    @inline(__always)
+    func enter(_ partition: Int) -> Int64 {
+        let now = context.pointee.nowMilliseconds
+        let moment = partitions[partition].pointee.momentMilliseconds
+        if moment > now { context.pointee.nowMilliseconds = moment }
+        return now
+    }
+
+    /// The same for all partitions a command names: one moment for all of it.
+    func enter(_ named: PartitionSet) -> Int64 {
+        let now = context.pointee.nowMilliseconds
+        named.forEach { _ = enter($0) }
+        return now
     }
 
     /// The partitions of the keys a call names.

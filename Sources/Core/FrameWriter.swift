@@ -32,11 +32,14 @@ struct FrameWriter: ~Copyable {
         // What does not fit the window stays out of it: peers see the gap in the chain and repair the keys.
         let isElided = context.pointee.hasElidedRecord || context.pointee.records.count > window.frameBytesMax - 4096
         if isElided { context.pointee.records.removeAll() }
+        let dependencies: (stamps: [Stamp], isAll: Bool) =
+            partition.pointee.hasDependenciesToTell ? partition.pointee.takeDependencies() : ([], false)
+        if isElided { partition.pointee.startDependenciesOver() }
         FrameCodec.encodeHeader(
             partition: partition.pointee.index, stamp: partition.pointee.draftStamp,
-            prev: partition.pointee.latestOwnStamp, cut: partition.pointee.announcedCut, dependencies: [],
-            hasAllDependencies: false, isElided: isElided, isGrouped: isGrouped,
-            records: context.pointee.records.view, into: &header)
+            prev: partition.pointee.latestOwnStamp, cut: partition.pointee.announcedCut,
+            dependencies: dependencies.stamps, hasAllDependencies: dependencies.isAll, isElided: isElided,
+            isGrouped: isGrouped, records: context.pointee.records.view, into: &header)
         window.append(header.view, context.pointee.records.view)
         context.pointee.framesWritten &+= 1
         context.pointee.frameBytes &+= UInt64(header.count + context.pointee.records.count)

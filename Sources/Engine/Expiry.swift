@@ -5,6 +5,7 @@
 /// how well the last sweep paid, so idle partitions cost nothing and a million keys expiring at once are
 /// freed in slices that nobody notices.
 import Base
+import CRDT
 
 struct ExpirySweep {
     /// Where in the hash space of which database the sweep goes on.
@@ -51,14 +52,20 @@ extension Partition {
     mutating func reclaimExpired(
         _ position: SlotPosition, _ database: Int, _ hash: UInt64, _ context: inout ExecutionContext
     ) {
-        guard mayReclaim(position.entry) else { return }
+        guard mayReclaim(position.entry, context.nowMilliseconds) else { return }
         context.expiredKeys &+= 1
         discard(position, database, hash)
     }
 
-    /// Whether a past deadline is stable: no member can still hold a write that would have moved it.
-    func mayReclaim(_ entry: Entry) -> Bool {
-        isSole || settleCut.unixMilliseconds >= entry.deadlineMilliseconds
+    /// Whether a key that does not exist any more can be forgotten: its past deadline is stable, so no member can
+    /// still hold a write that would have moved it. A history goes only as a whole, and once it has settled.
+    func mayReclaim(_ entry: Entry, _ nowMilliseconds: Int64) -> Bool {
+        guard entry.kind == .general else {
+            return isSole || settleCut.unixMilliseconds >= entry.deadlineMilliseconds
+        }
+        let state = entry.general.takeUnretainedValue().state
+        if isSole { return !state.exists(at: nowMilliseconds) }
+        return state.modified <= settleCut && !state.exists(at: settleCut.unixMilliseconds)
     }
 
     /// One slice of the sweep: at most `bucketsMax` buckets. Returns whether there is more to do now.
@@ -100,7 +107,7 @@ extension Partition {
             guard position.bucket[position.slot] & 1 == 1 else { return }
             visited += 1
             let deadline = position.entry.deadlineMilliseconds
-            if deadline <= now, count < 16, mayReclaim(position.entry) {
+            if deadline <= now, count < 16, mayReclaim(position.entry, now) {
                 expired[count] = UInt(bitPattern: position.entry.address)
                 count += 1
             } else {

@@ -47,7 +47,9 @@ extension KeyHandle {
     @discardableResult
     private func apply(_ operation: KeyOperation) -> Bool {
         let key = DatabaseKey(database: database, key: name.array)
-        let touched = context.pointee.accumulates ? context.pointee.touched.position(of: key) : nil
+        let accumulates =
+            context.pointee.accumulates && !partition.pointee.receiver.faults.contains(.severalRecords)
+        let touched = accumulates ? context.pointee.touched.position(of: key) : nil
         let before = touched.map { context.pointee.touched[$0].before } ?? partition.pointee.state(of: self)
         var delta = touched.map { context.pointee.touched[$0].delta } ?? Delta()
         let stamp = partition.pointee.stampForWrite(&context.pointee)
@@ -55,7 +57,7 @@ extension KeyHandle {
         guard delta.compose(operation, before: before, author: author) else { return false }
         noteWrite()
         partition.pointee.store(before.applying(delta, author: author), for: self)
-        if !context.pointee.accumulates {
+        if !accumulates {
             if !delta.isEmpty {
                 RecordCodec.append(delta, database: database, key: name, to: &context.pointee.records)
             }
@@ -138,9 +140,24 @@ extension KeyHandle {
     public func addElement(_ element: [UInt8]) { apply(.addElement(element)) }
     public func removeElement(_ element: [UInt8]) { apply(.removeElement(element)) }
 
+    /// Makes `destination` a container with the same elements and deadline: one record, net of its steps.
+    func copyElements(to destination: KeyHandle) {
+        guard case .set(let elements)? = visible else { return }
+        let deadline = deadlineMilliseconds
+        context.pointee.accumulates = true
+        if destination.exists { destination.apply(.clear) }
+        for element in elements { destination.apply(.addElement(element)) }
+        if let deadline { destination.apply(.setDeadline(deadline)) }
+    }
+
     /// What any reader sees, whatever the type.
     public var visible: VisibleValue? {
         partition.pointee.state(of: self).visible(at: context.pointee.nowMilliseconds)
+    }
+
+    /// When it will be gone for any reader; nil for never, or where there is nothing.
+    public var visibleDeadline: Int64? {
+        partition.pointee.state(of: self).deadline(at: context.pointee.nowMilliseconds)
     }
 }
 
@@ -191,7 +208,10 @@ extension Partition {
         let entry = handle.shape(
             position, kind: .general, valueLength: 8, deadline: state.effectiveDeadline, stamp: state.modified)
         entry.setGeneral(Unmanaged.passRetained(GeneralState(state)))
-        unsettled.append(DatabaseKey(database: handle.database, key: handle.name.array))
+        // What is settled stays as it is until the next write: only other types keep the general form then.
+        if !isSole, state.modified > settleCut {
+            unsettled.insert(DatabaseKey(database: handle.database, key: handle.name.array))
+        }
     }
 
     /// Writes the records of the keys the frame touched, one each, into the draft.

@@ -7,7 +7,8 @@ extension KeyHandle {
         let change: DeadlineChange = deadlineMilliseconds.map { .at(milliseconds: $0) } ?? .none
         let isRaw = liveEntry()?.entry.isRaw ?? false
         switch peek() {
-        case .missing, .wrongType: return
+        case .missing: return
+        case .wrongType: return copyElements(to: destination)
         case .shared(let block):
             // Both keys hold the one block until either changes it.
             block.retain()

@@ -212,7 +212,8 @@ extension KeyHandle {
 
     /// PERSIST. Returns whether there was a deadline.
     public func persist() -> Bool {
-        guard let position = liveEntry(), position.entry.hasDeadline else { return false }
+        // A history's entry shows the next deadline of it, which may have passed what is still there by.
+        guard let position = liveEntry(), deadlineMilliseconds != nil else { return false }
         guard shortWay(position) else {
             generalDeadline(nil)
             return true

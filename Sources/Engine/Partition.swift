@@ -25,8 +25,9 @@ public struct Partition: ~Copyable {
     /// behind this replica's own latest stamp.
     var receiver = MergeContext()
     var stability = Stability()
+    var dependencyChain = Dependencies()
     /// Keys in general form, to be settled when the cut moves.
-    var unsettled: [DatabaseKey] = []
+    var unsettled = WaitingKeys()
     /// Databases that the frame being drafted has flushed while it accumulates.
     var flushedDatabases: [Int] = []
     /// The stamp of this replica's latest frame here.
@@ -123,6 +124,10 @@ public struct Partition: ~Copyable {
 
     // MARK: Drafting a frame
 
+    /// Unix milliseconds of the partition's clock: later than the node's own where a peer's clock leads.
+    @inline(__always)
+    public var momentMilliseconds: Int64 { clock.unixMilliseconds }
+
     /// The stamp of the frame being drafted; the first write of a frame makes it.
     @inline(__always)
     mutating func stampForWrite(_ context: inout ExecutionContext) -> Stamp {
@@ -131,6 +136,9 @@ public struct Partition: ~Copyable {
         }
         return draftStamp
     }
+
+    /// Opens a draft that needs no write: its frame tells peers what has been applied here.
+    public mutating func draftEmptyFrame(_ context: inout ExecutionContext) { _ = stampForWrite(&context) }
 
     /// Closes the draft: its frame is on its way.
     @inline(__always)
@@ -147,7 +155,10 @@ public struct Partition: ~Copyable {
     public var announcedCut: Stamp { isSole ? latestOwnStamp : stability.cut }
 
     /// What every member has announced as its cut: history at or before it may be forgotten.
-    public var settleCut: Stamp { isSole ? latestOwnStamp : stability.settleCut }
+    public var settleCut: Stamp {
+        if isSole { return latestOwnStamp }
+        return receiver.faults.contains(.settlesAtOwnCut) ? stability.cut : stability.settleCut
+    }
 
     // MARK: Entries
 

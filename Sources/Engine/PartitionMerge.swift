@@ -30,8 +30,9 @@ extension Partition {
     /// Declares who counts for stability, this replica among them. A partition starts as its own only member.
     public mutating func setMembers(_ members: [Replica]) {
         precondition(members.contains(replica), "members \(members) without \(replica)")
+        stability = Stability(members: members, after: stability, cut: announcedCut, settleCut: settleCut)
         isSole = members.count == 1
-        stability = Stability(members: members)
+        dependencyChain.startOver()
         stability.noteApplied(versions, by: replica)
     }
 
@@ -45,8 +46,10 @@ extension Partition {
         let latest = versions[frame.origin]
         if frame.stamp <= latest { return .duplicate }
         if frame.prev != latest { return frame.prev > latest ? .gap(after: latest) : .fork }
-        for member in stability.members where member != replica && member != frame.origin {
-            if versions[member] < frame.cut { return .waitsForCut }
+        if !receiver.faults.contains(.ignoresCut) {
+            for member in stability.members where member != replica && member != frame.origin {
+                if versions[member] < frame.cut { return .waitsForCut }
+            }
         }
         guard let decoded = decode(records) else { return .malformed }
         receiver.versions.advance(to: latestOwnStamp)
@@ -57,6 +60,8 @@ extension Partition {
             }
         }
         receiver.advance(to: frame.stamp)
+        dependencyChain.remember(frame.dependencies, of: frame.origin)
+        dependencyChain.noteNews()
         clock.observe(frame.stamp)
         stability.note(frame.dependencies, stamp: frame.stamp, cut: frame.cut)
         stability.noteApplied(versions, by: replica)
@@ -138,11 +143,9 @@ extension Partition {
     }
 
     /// Forgets the history that no frame still in flight can ask for.
-    mutating func settleWhatIsStable(_ context: inout ExecutionContext) {
-        guard !unsettled.isEmpty else { return }
-        let keys = unsettled
-        unsettled.removeAll(keepingCapacity: true)
-        for key in keys {
+    public mutating func settleWhatIsStable(_ context: inout ExecutionContext) {
+        guard !unsettled.isEmpty, isSole || settleCut > unsettled.cut else { return }
+        for key in unsettled.take(at: settleCut) {
             key.key.withView { name in
                 withHandle(key.database, name, &context) { handle in
                     guard let entry = handle.partition.pointee.tables[key.database].find(name, handle.hash)?.entry,
@@ -153,5 +156,30 @@ extension Partition {
                 }
             }
         }
+    }
+}
+
+/// Keys in general form that the cut has not reached, each once, in the order in which they came to wait.
+struct WaitingKeys {
+    private var order: [DatabaseKey] = []
+    /// Looked up, never iterated.
+    private var members: Set<DatabaseKey> = []
+    /// Where the cut stood when they were last looked through: before it moves there is nothing to do.
+    private(set) var cut = Stamp.zero
+
+    var isEmpty: Bool { order.isEmpty }
+    var count: Int { order.count }
+
+    mutating func insert(_ key: DatabaseKey) {
+        if members.insert(key).inserted { order.append(key) }
+    }
+
+    mutating func take(at cut: Stamp) -> [DatabaseKey] {
+        self.cut = cut
+        defer {
+            order = []
+            members.removeAll(keepingCapacity: true)
+        }
+        return order
     }
 }

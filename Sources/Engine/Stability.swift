@@ -16,10 +16,16 @@ struct Stability {
 
     init() {}
 
-    init(members: [Replica]) {
+    /// Other members than before: what is known of those who stay remains known, and no cut goes back.
+    init(members: [Replica], after former: Stability, cut: Stamp, settleCut: Stamp) {
         self.members = members.sorted()
-        known = Array(repeating: Versions(), count: members.count)
-        announced = Array(repeating: .zero, count: members.count)
+        self.cut = cut
+        self.settleCut = settleCut
+        for member in self.members {
+            let place = former.members.firstIndex(of: member)
+            known.append(place.map { former.known[$0] } ?? Versions())
+            announced.append(place.map { former.announced[$0] } ?? .zero)
+        }
     }
 
     /// A member has told what it had applied when it wrote `stamp`.

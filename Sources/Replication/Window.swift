@@ -40,6 +40,8 @@ public final class Window: @unchecked Sendable {
         precondition(length <= frameBytesMax, "a frame of \(length) bytes in a window of \(capacity)")
         let total = UInt64(Self.wordBytes + (length + 7) & ~7)
         let position = reserved.add(total, ordering: .relaxed).oldValue
+        // No byte may land before the reservation shows: readers tell by it what is being overwritten.
+        atomicMemoryFence(ordering: .acquiringAndReleasing)
         write(header, at: position + UInt64(Self.wordBytes))
         write(body, at: position + UInt64(Self.wordBytes + header.count))
         // The word of the place behind is what a reader waits on: make sure it does not show a former lap's.
@@ -86,6 +88,8 @@ public final class Window: @unchecked Sendable {
             return self.end - position > UInt64(capacity) ? .lost : .end
         }
         let length = Int(present & 0xFFFF_FFFF)
+        // Bytes of a former lap that happen to look like the word must not send us out of the memory.
+        guard length <= frameBytesMax else { return .end }
         let mark = buffer.count
         buffer.reserve(length)
         let start = offset(position + UInt64(Self.wordBytes))
@@ -93,7 +97,8 @@ public final class Window: @unchecked Sendable {
         a2_memory_copy(buffer.writable, memory + start, first)
         if first < length { a2_memory_copy(buffer.writable + first, memory, length - first) }
         buffer.commit(length)
-        // Whatever was copied while a writer passed over it is not the frame.
+        // Whatever was copied while a writer passed over it is not the frame: look again once it is copied.
+        atomicMemoryFence(ordering: .acquiring)
         if self.end - position > UInt64(capacity) {
             buffer.truncate(to: mark)
             return .lost

@@ -36,7 +36,9 @@ struct LayerRules {
         return found
     }
 
-    private func isTest(_ target: String) -> Bool { target.hasSuffix("Tests") || target == "TestSupport" }
+    private func isTest(_ target: String) -> Bool {
+        target.hasSuffix("Tests") || ["TestSupport", "Simulator"].contains(target)
+    }
 
     func check(_ file: SourceFile) -> [Violation] {
         guard file.isSwift, let name = file.target else { return [] }

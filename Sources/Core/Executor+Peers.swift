@@ -1,0 +1,34 @@
+/// The two sides of replication that need a partition: telling peers what has been applied here, and taking in
+/// what they wrote.
+import Base
+import Engine
+import Wire
+
+extension Executor {
+    /// Writes a frame without records: it carries the partition's versions and cut, so that peers can settle.
+    public mutating func heartbeat(_ partition: Int) {
+        lending.acquire(partition)
+        partitions[partition].pointee.draftEmptyFrame(&context.pointee)
+        commitOne(partition)
+        lending.release(partition)
+    }
+
+    /// Takes in a peer's frame. A frame whose records were too large for the window, or that builds on one
+    /// which never came here, is a gap like a missing one.
+    public mutating func receive(_ header: FrameHeader, records: ByteView) -> MergeOutcome {
+        lending.acquire(header.partition)
+        defer { lending.release(header.partition) }
+        let partition = partitions[header.partition]
+        let latest = partition.pointee.versions[header.origin]
+        if header.stamp <= latest { return .duplicate }
+        guard !header.isElided, header.prev == latest else {
+            return header.prev >= latest ? .gap(after: latest) : .fork
+        }
+        guard
+            let frame = partition.pointee.context(
+                stamp: header.stamp, prev: header.prev, cut: header.cut, dependencies: header.dependencies,
+                hasAllDependencies: header.hasAllDependencies)
+        else { return .gap(after: latest) }
+        return partition.pointee.merge(frame, records: records, &context.pointee)
+    }
+}

@@ -1,0 +1,215 @@
+/// One whole node of the shipping core: 256 partitions in plain memory, an executor that is lent them without
+/// locks, one client, and a window that peers read. Time is what the simulation says it is.
+import Base
+import CRDT
+import Commands
+import Core
+import Engine
+import RESP
+import Replication
+import Wire
+
+/// Lends what nobody else can reach.
+public struct PlainLending: PartitionLending {
+    public init() {}
+    public func acquire(_ partition: Int) {}
+    public func release(_ partition: Int) {}
+    public func ticks() -> UInt64 { 0 }
+}
+
+/// What anybody sees of a key at some time.
+public struct KeyView: Equatable, Sendable {
+    public var value: VisibleValue?
+    public var deadline: Int64?
+}
+
+/// A frame as it stands in its origin's window.
+public struct SentFrame: Sendable {
+    public let position: UInt64
+    public let header: FrameHeader
+    public let keys: [DatabaseKey]
+}
+
+public final class SimNode {
+    public let replica: Replica
+    public let node: Node
+    public var executor: Executor<PlainLending>
+    public private(set) var sent: [SentFrame] = []
+    /// Of each partition, the stamps of all frames sent.
+    public private(set) var stamps: [Int: Set<Stamp>] = [:]
+    /// What went wrong while reading back the own window.
+    public private(set) var failures: [String] = []
+
+    private let memory: UnsafeMutableRawPointer
+    private let windowMemory: UnsafeMutableRawPointer
+    private let session: UnsafeMutablePointer<Session>
+    private let reply: UnsafeMutablePointer<ReplyWriter>
+    private let noBlocks = UnsafeMutablePointer<SharedBlock>.allocate(capacity: 1)
+    private var query = ByteBuffer()
+    private var parser = RequestParser()
+    private var list = ArgumentList()
+    private var readPosition: UInt64 = 0
+
+    private static let strideBytes = (MemoryLayout<Partition>.stride + 63) & ~63
+    private static let databases = 2
+    private static let windowBytes = 1 << 20
+
+    public init(replica: Replica, members: [Replica], seed: UInt64) {
+        self.replica = replica
+        memory = .allocate(byteCount: Self.strideBytes * Slots.partitionCount, alignment: 64)
+        windowMemory = .allocate(byteCount: Self.windowBytes, alignment: 64)
+        let partitions = PartitionArray(first: memory, strideBytes: Self.strideBytes)
+        for index in 0..<Slots.partitionCount {
+            partitions[index].initialize(
+                to: Partition(index: index, replica: replica, databases: Self.databases, hashSeed: seed))
+            partitions[index].pointee.setMembers(members)
+        }
+        let statistics = LoopStatistics(rowCount: CommandTable.shared.rowCount)
+        node = Node(
+            replica: replica, databaseCount: Self.databases, partitions: partitions,
+            window: Window(capacity: Self.windowBytes, memory: windowMemory), statistics: [statistics])
+        executor = Executor(
+            node: node, lending: PlainLending(), statistics: statistics, random: SeededRandom(seed: seed))
+        session = .allocate(capacity: 1)
+        session.initialize(to: Session(id: 1, isAuthenticated: true))
+        reply = .allocate(capacity: 1)
+        reply.initialize(to: ReplyWriter())
+    }
+
+    deinit {
+        for index in 0..<Slots.partitionCount { node.partitions[index].deinitialize(count: 1) }
+        memory.deallocate()
+        windowMemory.deallocate()
+        session.deinitialize(count: 1)
+        session.deallocate()
+        reply.deinitialize(count: 1)
+        reply.deallocate()
+        noBlocks.deallocate()
+    }
+
+    public func setClock(_ unixMilliseconds: Int64) {
+        executor.context.pointee.nowMilliseconds = unixMilliseconds
+        executor.context.pointee.access.seconds = UInt32(truncatingIfNeeded: unixMilliseconds / 1000)
+    }
+
+    public func partition(_ index: Int) -> UnsafeMutablePointer<Partition> { node.partitions[index] }
+
+    /// The time at which a command that names these partitions runs.
+    public func moment(_ partitions: [Int]) -> Int64 {
+        partitions.reduce(executor.context.pointee.nowMilliseconds) {
+            max($0, node.partitions[$1].pointee.momentMilliseconds)
+        }
+    }
+
+    // MARK: the client
+
+    /// Runs one command as a client would send it. `plainly`: the way the server takes for one key.
+    public func run(_ arguments: [[UInt8]], plainly: Bool = false) -> ReplyValue {
+        query.append("*\(arguments.count)\r\n")
+        for argument in arguments {
+            query.append("$\(argument.count)\r\n")
+            query.append(argument)
+            query.append("\r\n")
+        }
+        guard case .command(let range, _) = parser.next(query.view, into: &list, limits: ParserLimits()) else {
+            preconditionFailure("the simulator sent a request that is none")
+        }
+        let call = Arguments(
+            ranges: list.pointer(at: range.lowerBound), count: range.count, buffer: query.view.start,
+            side: list.sideStart, blocks: UnsafePointer(noBlocks))
+        let found = SecondType.table.find(call[0]) ?? CommandTable.shared.find(call[0])
+        if plainly, let found, found.pointee.hasSingleKey, found.pointee.accepts(argumentCount: call.count),
+            executor.admitsPlainly(found, session)
+        {
+            let key = call[found.pointee.firstKey]
+            let partition = Slots.partition(of: key)
+            _ = executor.runSingleKey(
+                found, call, partition: partition, hash: node.partitions[partition].pointee.hash(of: key),
+                reply: reply, session: session)
+        } else {
+            carryOut(executor.dispatch(found, call, reply: reply, session: session), found, call)
+        }
+        query.consume(parser.finishBatch(&list))
+        drainWindow()
+        var replies = ReplyParser()
+        guard case .reply(let value) = replies.next(&reply.pointee.buffer), reply.pointee.buffer.isEmpty else {
+            preconditionFailure("not exactly one reply")
+        }
+        return value
+    }
+
+    private func carryOut(_ effect: Effect, _ command: Command.Reference?, _ arguments: Arguments) {
+        guard case .walk(let walk) = effect, let command else { return }
+        while !executor.stepWalk(walk, bucketsMax: 8) {}
+        executor.finishWalk(walk, command, arguments, reply: reply, session: session)
+    }
+
+    public func heartbeat(_ partition: Int) {
+        executor.heartbeat(partition)
+        drainWindow()
+    }
+
+    // MARK: frames
+
+    /// Notes what has been written to the window since the last time.
+    private func drainWindow() {
+        while true {
+            let position = readPosition
+            guard let (header, records, next) = readFrame(at: position) else { return }
+            var keys: [DatabaseKey] = []
+            records.withView { bytes in
+                var reader = ByteReader(bytes)
+                while !reader.isAtEnd {
+                    guard let record = RecordCodec.decode(&reader) else {
+                        failures.append("node \(replica) wrote a record that nobody can read")
+                        return
+                    }
+                    if case .key(let key, _) = record { keys.append(key) }
+                }
+            }
+            if Set(keys).count != keys.count { failures.append("two records of one key in \(header)") }
+            sent.append(SentFrame(position: position, header: header, keys: keys))
+            stamps[header.partition, default: []].insert(header.stamp)
+            readPosition = next
+        }
+    }
+
+    /// A frame of the window, decoded from its bytes; nil behind the last one.
+    public func readFrame(at position: UInt64) -> (header: FrameHeader, records: [UInt8], next: UInt64)? {
+        var bytes = ByteBuffer()
+        switch node.window.read(at: position, into: &bytes) {
+        case .end: return nil
+        case .lost: preconditionFailure("the simulator's window is too small")
+        case .frame(let next):
+            guard let frame = try? FrameCodec.decode(bytes.view), frame.byteCount == bytes.count else {
+                preconditionFailure("node \(replica) wrote a frame that nobody can read")
+            }
+            return (frame.header, frame.records.array, next)
+        }
+    }
+
+    public func receive(_ header: FrameHeader, _ records: [UInt8]) -> MergeOutcome {
+        records.withView { executor.receive(header, records: $0) }
+    }
+
+    // MARK: looking
+
+    public func view(_ key: [UInt8], at unixMilliseconds: Int64) -> KeyView {
+        let context = executor.context
+        let now = context.pointee.nowMilliseconds
+        defer { context.pointee.nowMilliseconds = now }
+        context.pointee.nowMilliseconds = unixMilliseconds
+        return key.withView { name in
+            let partition = node.partitions[Slots.partition(of: name)]
+            let handle = KeyHandle(
+                partition: partition, context: context, database: 0, hash: partition.pointee.hash(of: name), name: name)
+            return KeyView(value: handle.visible, deadline: handle.visibleDeadline)
+        }
+    }
+
+    #if DEBUG
+        public func leaveOut(_ faults: Faults) {
+            for index in 0..<Slots.partitionCount { node.partitions[index].pointee.leaveOut(faults) }
+        }
+    #endif
+}
