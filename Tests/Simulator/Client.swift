@@ -21,6 +21,7 @@ extension Simulation {
         let expected = model.run(command)
         let reply = nodes[node].run(command, plainly: chance(50))
         trace?("\(node) at \(time): \(text(command)) → \(text(reply))")
+        if let watch = watches[node], command.contains(watch.key) { watches[node]?.wasNamed = true }
         if reply != expected { fail("\(text(command)) at \(node) replied \(text(reply)), not \(text(expected))") }
         expect(model, node, text(command))
     }
@@ -72,7 +73,7 @@ extension Simulation {
         _ = nodes[node].run([Array("MULTI".utf8)])
         for command in commands { _ = nodes[node].run(command) }
         let isTouched = watched.map { wasTouched($0, node) } ?? false
-        let nothingCame = watched.map { isQuiet($0, node) } ?? false
+        let nothingCame = watched.map { isQuiet($0, node) && !$0.wasNamed } ?? false
         let sentBefore = nodes[node].sent.count
         let reply = nodes[node].run([Array("EXEC".utf8)])
         let name =
