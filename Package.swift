@@ -49,7 +49,8 @@ let package = Package(
         module("OS", ["Base", "CLinux"]),
         module(
             "Server", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "OS", "Options", "CLinux"]),
-        .executableTarget(name: "a2", dependencies: ["Base", "OS", "Options", "Server"], swiftSettings: settings),
+        .executableTarget(
+            name: "a2", dependencies: ["Base", "Commands", "OS", "Options", "Server"], swiftSettings: settings),
 
         // Drives real processes; shared by every test target that does.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),

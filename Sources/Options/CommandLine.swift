@@ -70,7 +70,7 @@ public struct Subcommand: Sendable {
             operandWords: ["serve", "completions", "version"]),
         Subcommand(
             "man", "Print a page of the manual.", operands: "PAGE", operandsMax: 1,
-            operandWords: ["a2.1", "a2-serve.8", "a2.toml.5"], isHidden: true),
+            operandWords: ManualPages.names, isHidden: true),
     ]
 
     public static func named(_ name: String) -> Subcommand? { all.first { $0.name == name } }

@@ -1,10 +1,8 @@
-/// The manual, in mdoc(7), rendered from the tables. The repository keeps the output.
+/// The manual, rendered from the tables. The repository keeps the output.
 
 public enum ManualPages {
-    public static let names = ["a2.1", "a2-serve.8", "a2.toml.5"]
-
-    /// Changed with the text, so that the pages do not depend on the day they are made.
-    private static let date = "October 1, 2026"
+    /// Pages whose content comes from tables that stand above this layer are made there.
+    public static let names = ["a2.1", "a2-serve.8", "a2.toml.5", "a2-commands.7"]
 
     /// Nil for a page that does not exist.
     public static func page(_ name: String) -> String? {
@@ -16,39 +14,8 @@ public enum ManualPages {
         }
     }
 
-    /// A line of text: what mdoc would take for a request or an escape is protected.
-    private static func plain(_ text: String) -> String {
-        var result = text.map { $0 == "\\" ? "\\e" : $0 == "-" ? "\\-" : String($0) }.joined()
-        if result.hasPrefix(".") || result.hasPrefix("'") { result = "\\&" + result }
-        // A sentence ends its line, so that it is spaced as one.
-        return result.split(separator: " ").reduce(into: "") { lines, word in
-            let endsSentence = lines.hasSuffix(".")
-            lines += lines.isEmpty ? "" : endsSentence ? "\n" : " "
-            lines += word.hasPrefix(".") || word.hasPrefix("'") ? "\\&" + word : String(word)
-        }
-    }
-
-    /// An argument of a macro.
-    private static func argument(_ text: String) -> String {
-        let escaped = text.map { $0 == "\"" ? "\\(dq" : $0 == "\\" ? "\\e" : String($0) }.joined()
-        return "\"" + escaped + "\""
-    }
-
-    private static func head(_ name: String, _ section: String, _ summary: String) -> String {
-        """
-        .\\" Made by `a2 man`; do not edit.
-        .Dd \(date)
-        .Dt \(name.uppercased()) \(section)
-        .Os
-        .Sh NAME
-        .Nm \(name)
-        .Nd \(summary)
-
-        """
-    }
-
     private static var overview: String {
-        var text = head("a2", "1", "Redis-compatible database that every region writes to at once")
+        var text = Mdoc.head("a2", "1", "Redis-compatible database that every region writes to at once")
         text += ".Sh SYNOPSIS\n.Nm a2\n.Ar subcommand\n.Op Ar arguments\n.Sh DESCRIPTION\n"
         text +=
             "Every value of a2 is a conflict\\-free replicated data type, every node accepts every write, and nodes\n"
@@ -56,23 +23,24 @@ public enum ManualPages {
         text += ".Bl -tag -width completions\n"
         for command in Subcommand.all where !command.isHidden {
             text += ".It Cm \(command.name)"
-            text += command.operands.isEmpty ? "\n" : " Ar \(argument(command.operands))\n"
-            text += plain(command.summary) + "\n"
+            text += command.operands.isEmpty ? "\n" : " Ar \(Mdoc.argument(command.operands))\n"
+            text += Mdoc.text(command.summary) + "\n"
         }
         text += ".El\n.Sh EXIT STATUS\n.Bl -tag -width Ds -compact\n"
         for (status, meaning) in [
-            (0, "Success."), (1, "The answer is no, or a server replied with an error."),
-            (2, "The arguments make no sense."), (3, "Cannot connect, listen or finish in time."),
-            (4, "Authentication failed."), (5, "Corrupt data."), (6, "A configuration that is not accepted."),
-            (70, "A fault of a2 itself."),
+            (0, "Success."), (2, "The arguments make no sense."), (3, "Cannot listen."),
+            (6, "A configuration that is not accepted."),
         ] { text += ".It \(status)\n\(meaning)\n" }
         text += ".El\n.Sh EXAMPLES\n"
         text += examples(Subcommand.all.filter { !$0.isHidden }.flatMap(\.examples))
-        return text + ".Sh SEE ALSO\n.Xr a2.toml 5 ,\n.Xr a2-serve 8\n"
+        return text + ".Sh SEE ALSO\n.Xr a2.toml 5 ,\n.Xr a2-commands 7 ,\n.Xr a2-serve 8\n"
+            + ".Sh CAVEATS\nThis version runs one node and keeps its data in memory only: writes become frames for\n"
+            + "peers and merge by the rules of\n.Xr a2-commands 7 ,\n"
+            + "but there are no links between nodes yet, and nothing is persisted.\n"
     }
 
     private static func examples(_ examples: [(command: String, meaning: String)]) -> String {
-        examples.map { ".Pp\n\(plain(sentence($0.meaning)))\n.Pp\n.Dl \(argument($0.command))\n" }.joined()
+        examples.map { ".Pp\n\(Mdoc.text(sentence($0.meaning)))\n.Pp\n.Dl \(Mdoc.argument($0.command))\n" }.joined()
             .replacingPrefix(".Pp\n", with: "")
     }
 
@@ -83,13 +51,13 @@ public enum ManualPages {
 
     private static var serve: String {
         guard let command = Subcommand.named("serve") else { preconditionFailure("no serve") }
-        var text = head("a2-serve", "8", "run a node of a2")
+        var text = Mdoc.head("a2-serve", "8", "run a node of a2")
         text += ".Sh SYNOPSIS\n.Nm a2 serve\n.Op Fl \\-config Ar file\n.Op Ar flags\n.Sh DESCRIPTION\n"
-        text += plain(command.description) + "\n.Pp\nFlags of its own:\n.Bl -tag -width Ds\n"
-        for flag in command.allFlags { text += ".It Fl \\-\(flag.name)\n\(plain(flag.summary))\n" }
+        text += Mdoc.text(command.description) + "\n.Pp\nFlags of its own:\n.Bl -tag -width Ds\n"
+        for flag in command.allFlags { text += ".It Fl \\-\(flag.name)\n\(Mdoc.text(flag.summary))\n" }
         text += ".El\n.Pp\nOptions:\n.Bl -tag -width Ds\n"
         for row in OptionTable.rows {
-            text += ".It Fl \\-\(row.name) Ar \(argument(row.kind.placeholder))\n"
+            text += ".It Fl \\-\(row.name) Ar \(Mdoc.argument(row.kind.placeholder))\n"
             text += facts(of: row)
         }
         text += ".El\n.Sh ENVIRONMENT\n"
@@ -110,15 +78,15 @@ public enum ManualPages {
                     + "reported and not used."
             ),
             ("SIGUSR1", "Open the log file again."),
-        ] { text += ".It Dv \(signal)\n\(plain(meaning))\n" }
+        ] { text += ".It Dv \(signal)\n\(Mdoc.text(meaning))\n" }
         return text + ".El\n.Sh EXAMPLES\n" + examples(command.examples)
-            + ".Sh SEE ALSO\n.Xr a2 1 ,\n.Xr a2.toml 5\n"
+            + ".Sh SEE ALSO\n.Xr a2 1 ,\n.Xr a2.toml 5 ,\n.Xr a2-commands 7\n"
     }
 
     private static func facts(of row: OptionRow) -> String {
-        var text = plain(row.summary) + "\n"
+        var text = Mdoc.text(row.summary) + "\n"
         if case .choice(let words) = row.kind, words.count > 4 {
-            text += plain("One of " + words.joined(separator: ", ") + ".") + "\n"
+            text += Mdoc.text("One of " + words.joined(separator: ", ") + ".") + "\n"
         }
         if !row.defaultText.isEmpty { text += "The default is\n.Ql \(row.defaultText.mdocEscaped) .\n" }
         if row.isChangeable { text += "CONFIG SET can change it.\n" }
@@ -127,7 +95,7 @@ public enum ManualPages {
     }
 
     private static var configuration: String {
-        var text = head("a2.toml", "5", "configuration of a2 serve")
+        var text = Mdoc.head("a2.toml", "5", "configuration of a2 serve")
         text += ".Sh DESCRIPTION\nThe file is TOML: tables of keys, comments after\n.Ql # .\n"
         text += "A file whose name ends in .json is JSON with the same structure.\n"
         text += "A key stands in its table, or without a table at the top.\n"
@@ -140,10 +108,10 @@ public enum ManualPages {
         for section in OptionTable.sections {
             text += ".Ss [\(section)]\n.Bl -tag -width Ds\n"
             for row in OptionTable.rows where row.section == section && !row.isCommandLineOnly {
-                text += ".It Ic \(row.name) = \(argument(row.literal(row.defaultValue)))\n"
-                text += plain(row.summary) + "\n"
+                text += ".It Ic \(row.name) = \(Mdoc.argument(row.literal(row.defaultValue)))\n"
+                text += Mdoc.text(row.summary) + "\n"
                 if case .choice(let words) = row.kind {
-                    text += plain("One of " + words.joined(separator: ", ") + ".") + "\n"
+                    text += Mdoc.text("One of " + words.joined(separator: ", ") + ".") + "\n"
                 }
             }
             text += ".El\n"

@@ -1,4 +1,7 @@
 /// The process: binds its addresses, makes the node, starts a thread per loop. `Runtime+Wait` sees it to its end.
+///
+/// Everything is made before the first thread starts: the memory of all partitions, the window, one mailbox for
+/// each loop. From then on a loop owns its connections, and partitions are shared behind their locks.
 import Base
 import Commands
 import Core

@@ -19,7 +19,7 @@ private func run(_ words: [String]) -> Int32 {
         switch arguments.subcommand.name {
         case "serve": return serve(arguments)
         case "completions": return print(arguments, from: Completions.script(for:))
-        case "man": return print(arguments, from: ManualPages.page(_:))
+        case "man": return print(arguments, from: manualPage(_:))
         case "version":
             Terminal.print("a2 \(Version.number)\n")
             return ExitStatus.success
