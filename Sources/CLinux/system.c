@@ -165,6 +165,9 @@ int a2_unmap(void *base, size_t bytes) { return RETRY(munmap(base, bytes)); }
 
 int a2_advise_huge(void *base, size_t bytes) { return RETRY(madvise(base, bytes, MADV_HUGEPAGE)); }
 
+// MADV_POPULATE_WRITE, which Debian 12's headers know and older kernels refuse.
+int a2_populate(void *base, size_t bytes) { return RETRY(madvise(base, bytes, 23)); }
+
 int a2_advise_unneeded(void *base, size_t bytes) { return RETRY(madvise(base, bytes, MADV_DONTNEED)); }
 
 void a2_trim_heap(void) { malloc_trim(0); }

@@ -52,7 +52,7 @@ private final class KeysWalk: Walk {
     private let database: Int
     private let pattern: [UInt8]
     private var position: UInt64 = 0
-    private var found = BulkList()
+    private let found = BulkList()
 
     init(database: Int, pattern: [UInt8]) {
         self.database = database
@@ -77,23 +77,46 @@ private final class KeysWalk: Walk {
     override func finish(_ call: inout Invocation) { found.write(to: &call.reply) }
 }
 
-/// Bulk strings collected for an array whose length is known at the end.
-private struct BulkList: ~Copyable {
+/// Bulk strings collected for an array whose length is known at the end. Millions of them are sent from the
+/// blocks they were collected in: copying them together would hold the loop up.
+private final class BulkList {
     private(set) var count = 0
-    private var bytes = ByteBuffer(capacity: 256)
+    private var blocks: [SharedBlock] = []
 
-    mutating func append(_ name: ByteView) {
+    private static let blockBytes = 64 * 1024
+
+    deinit {
+        for block in blocks { block.release() }
+    }
+
+    func append(_ name: ByteView) {
         count += 1
-        bytes.append(UInt8(ascii: "$"))
-        bytes.append(decimal: name.count)
-        bytes.append("\r\n")
-        bytes.append(name)
-        bytes.append("\r\n")
+        let needed = name.count + 25
+        if blocks.isEmpty || blocks[blocks.count - 1].capacity - blocks[blocks.count - 1].count < needed {
+            blocks.append(.allocate(capacity: max(needed, blocks.isEmpty ? 4096 : Self.blockBytes)))
+        }
+        let block = blocks[blocks.count - 1]
+        var place = block.bytes + block.count
+        place[0] = UInt8(ascii: "$")
+        place += 1 + writeDecimal(UInt64(name.count), to: place + 1)
+        place[0] = 13
+        place[1] = 10
+        place += 2
+        place.update(from: name.start, count: name.count)
+        place += name.count
+        place[0] = 13
+        place[1] = 10
+        block.count = place + 2 - block.bytes
     }
 
     func write(to reply: inout ReplyWriter) {
         reply.array(count)
-        reply.buffer.append(bytes.view)
+        guard blocks.count > 1 else {
+            if let block = blocks.first { reply.buffer.append(block.view) }
+            return
+        }
+        for block in blocks { reply.splice(block.bytes, count: block.count, token: UInt(bitPattern: block.address)) }
+        blocks.removeAll()
     }
 }
 

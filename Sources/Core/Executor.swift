@@ -19,6 +19,8 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
     public let context: UnsafeMutablePointer<ExecutionContext>
     public let statistics: LoopStatistics
     private var frames: FrameWriter
+    /// When the command being run began.
+    private var ticksAtStart: UInt64 = 0
     /// Whether the last dispatched command was let through, to run or to be queued.
     public internal(set) var hasAdmitted = false
 
@@ -126,16 +128,22 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
         if node.memoryLimitBytes.load(ordering: .relaxed) > 0 { node.report(partitions[index]) }
     }
 
+    /// To be called before the first command of a batch.
+    @inline(__always)
+    public mutating func startTiming() { ticksAtStart = lending.ticks() }
+
     /// Runs the handler, counts it, and turns what it throws into the error reply.
     @inline(__always)
-    func invoke(_ call: inout Invocation) {
-        let start = lending.ticks()
+    mutating func invoke(_ call: inout Invocation) {
         do {
             try call.command.pointee.handler(&call)
         } catch {
             fail(&call, error)
         }
-        let elapsed = lending.ticks() &- start
+        // One reading a command: where one ends the next begins.
+        let now = lending.ticks()
+        let elapsed = now &- ticksAtStart
+        ticksAtStart = now
         statistics.count(call.command.pointee.index, ticks: elapsed)
         if elapsed > node.slowTicks.load(ordering: .relaxed) { noteSlow(&call, elapsed) }
     }

@@ -264,7 +264,7 @@ struct Table: ~Copyable {
         bucketCount = newCount
         buckets = Self.allocate(newCount, pages)
         // A small table moves at once; a large one a few buckets with every write that follows.
-        if oldBucketCount <= 256 { move(bucketsMax: oldBucketCount, &arena, pages) }
+        if oldBucketCount <= 32 { move(bucketsMax: oldBucketCount, &arena, pages) }
     }
 
     /// Shrinks when most buckets stand empty. Called by whoever removes in bulk or idles.

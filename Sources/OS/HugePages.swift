@@ -34,6 +34,7 @@ public final class HugePages: @unchecked Sendable {
     private var cleanBins = SpanBins()
     private var chunks = ChunkTable()
     private var counts = Statistics()
+    private var frontier = Frontier()
     /// Free resident memory is kept up to this and an eighth of what is in use.
     private let keptBytesMin: Int
 
@@ -108,7 +109,26 @@ public final class HugePages: @unchecked Sendable {
         let span = chunks.remove(atLeast: pages, from: &cleanBins) ?? addChunk()
         let rest = span.dropFirst(pages)
         if rest.pages > 0 { chunks.insert(rest, isClean: true, into: &cleanBins) }
-        return (chunks.address(of: span), true)
+        let base = chunks.address(of: span)
+        frontier.advance(to: UInt(bitPattern: base) + UInt(length))
+        return (base, true)
+    }
+
+    /// Makes memory resident that will be handed out next, one huge page at a time: the kernel clears two
+    /// megabytes at the first touch, which takes milliseconds that no loop has. Returns whether there was
+    /// anything to do. For a thread of its own; `wakeUp` tells it when to look again.
+    public func populateAhead() -> Bool {
+        lock.lock()
+        let next = frontier.nextToPopulate()
+        lock.unlock()
+        guard let next, let base = UnsafeMutableRawPointer(bitPattern: next) else { return false }
+        return a2_populate(base, Self.hugePageBytes) == 0
+    }
+
+    /// The same for memory already handed out.
+    public static func populate(_ base: UnsafeMutableRawPointer, _ bytes: Int) {
+        var done = 0
+        while done < bytes, a2_populate(base + done, min(hugePageBytes, bytes - done)) == 0 { done += hugePageBytes }
     }
 
     private func addChunk() -> Span {
@@ -126,4 +146,28 @@ public final class HugePages: @unchecked Sendable {
     static func pagesNeeded(_ bytes: Int) -> Int { (bytes + pageBytes - 1) / pageBytes }
 
     private static func roundUp(_ bytes: Int, to unit: Int) -> Int { (bytes + unit - 1) & ~(unit - 1) }
+}
+
+/// How far into a chunk memory has been handed out, and how far beyond that it is resident.
+private struct Frontier {
+    private var used: UInt = 0
+    private var resident: UInt = 0
+
+    private static let pageBytes: UInt = 2 << 20
+    private static let aheadBytes: UInt = 8 << 20
+    private static let chunkBytes = UInt(HugePages.chunkBytes)
+
+    mutating func advance(to end: UInt) {
+        let isSameChunk = (end - 1) / Self.chunkBytes == (used == 0 ? 0 : (used - 1) / Self.chunkBytes)
+        used = isSameChunk ? max(used, end) : end
+        if !isSameChunk || resident < used { resident = (used + Self.pageBytes - 1) & ~(Self.pageBytes - 1) }
+    }
+
+    mutating func nextToPopulate() -> UInt? {
+        guard used > 0 else { return nil }
+        let chunkEnd = ((used - 1) / Self.chunkBytes + 1) * Self.chunkBytes
+        guard resident < min(used + Self.aheadBytes, chunkEnd) else { return nil }
+        defer { resident += Self.pageBytes }
+        return resident
+    }
 }

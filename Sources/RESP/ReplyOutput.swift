@@ -111,6 +111,13 @@ extension ReplyWriter {
         lineEnd()
     }
 
+    /// Bytes of a reply already spelled out, sent from where they are; then `consume` releases `token`.
+    public mutating func splice(_ start: UnsafeRawPointer, count: Int, token: UInt) {
+        segments.append(
+            OutputSegment(
+                position: bufferBytesSent + buffer.count, address: UInt(bitPattern: start), count: count, token: token))
+    }
+
     // MARK: Sending
 
     @inline(__always)

@@ -148,6 +148,7 @@ struct Batch: ~Copyable {
         let session = connection.pointee.session
         let reply = connection.pointee.reply
         let isWatched = loop.isWatched
+        loop.executor.startTiming()
         for index in 0..<count {
             let item = prepared[index]
             let arguments = Arguments(

@@ -12,6 +12,8 @@ import Synchronization
 
 extension EventLoop {
     private static var bufferBytesKept: Int { 64 * 1024 }
+    /// What one connection may take in one turn.
+    private static var turnBytesMax: Int { 256 * 1024 }
 
     @inline(__always)
     func flushScheduled() {
@@ -29,6 +31,7 @@ extension EventLoop {
     @inline(__always)
     private func flush(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
         let reply = connection.pointee.reply
+        var total = 0
         while reply.pointee.hasOutput {
             let sent =
                 reply.pointee.isContiguous
@@ -39,8 +42,14 @@ extension EventLoop {
                 return doom(slot)
             }
             LoopCounters.bump(counters.outputBytes, sent)
+            total += sent
             LoopCounters.bump(counters.writes, 1)
             reply.pointee.consume(sent) { Connection.release($0) }
+            // A fast reader of a large reply leaves room for the others; the socket will not report again.
+            if total >= Self.turnBytesMax, reply.pointee.hasOutput {
+                unsent.append(slot)
+                return
+            }
         }
         if connection.pointee.overSoftLimitSinceMilliseconds != 0 {
             connection.pointee.overSoftLimitSinceMilliseconds = 0
@@ -49,6 +58,14 @@ extension EventLoop {
         if connection.pointee.closesAfterReply || connection.pointee.hasEnded && !connection.pointee.isHeld {
             doom(slot)
         }
+    }
+
+    /// Goes on with replies that had more than their share of an earlier turn.
+    func scheduleUnsent() {
+        for slot in unsent {
+            if let connection = connections[slot] { schedule(slot, connection) }
+        }
+        unsent.removeAll(keepingCapacity: true)
     }
 
     /// Closing edits the list being walked, so it waits until the walk is over.
@@ -60,7 +77,7 @@ extension EventLoop {
     }
 
     private func sendPieces(_ descriptor: Int32, _ reply: UnsafeMutablePointer<ReplyWriter>) -> Int {
-        withUnsafeTemporaryAllocation(of: OutputPiece.self, capacity: 64) { pieces in
+        withUnsafeTemporaryAllocation(of: OutputPiece.self, capacity: 4) { pieces in
             let count = reply.pointee.gather(into: pieces)
             guard let start = pieces.baseAddress else { return 0 }
             // An output piece is laid out as an iovec.

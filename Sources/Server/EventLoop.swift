@@ -31,6 +31,8 @@ final class EventLoop {
     var scheduled: [Int] = []
     /// Slots whose socket may hold more than this turn's share.
     var unread: [Int] = []
+    /// Slots with output that the socket would take.
+    var unsent: [Int] = []
     /// Slots with a walk under way, and slots held for another reason that the tick looks after.
     var walking: [Int] = []
     var held: [Int] = []
@@ -72,6 +74,7 @@ final class EventLoop {
             LoopCounters.bump(counters.turns, 1)
             for position in 0..<count { take(poller[position]) }
             if !unread.isEmpty { receiveRest() }
+            if !unsent.isEmpty { scheduleUnsent() }
             executeReady()
             if !walking.isEmpty { stepWalks() }
             flushScheduled()
@@ -84,7 +87,7 @@ final class EventLoop {
 
     /// Not at all while there is work; else until the next tick.
     private var waitMilliseconds: Int {
-        if !unread.isEmpty || !walking.isEmpty || upkeep.isBehind { return 0 }
+        if !unread.isEmpty || !unsent.isEmpty || !walking.isEmpty || upkeep.isBehind { return 0 }
         return max(Int(upkeep.nextTickMilliseconds - executor.context.pointee.nowMilliseconds), 0)
     }
 
@@ -159,6 +162,7 @@ final class EventLoop {
             counters.blockedClients.subtract(1, ordering: .relaxed)
         }
         unread.removeAll { $0 == slot }
+        unsent.removeAll { $0 == slot }
         ready.removeAll { $0 == slot }
         scheduled.removeAll { $0 == slot }
         poller.remove(connection.pointee.descriptor)

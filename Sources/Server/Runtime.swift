@@ -84,12 +84,14 @@ final class Runtime {
         _ settings: RuntimeSettings, port: Int, _ stop: Stop, _ logger: Logger
     ) throws(SystemError) -> Shared {
         let pages = HugePages()
-        let source = PageSource(allocate: { pages.allocate($0) }, release: { pages.release($0, $1) })
+        let populator = try Populator(pages)
+        let source = PageSource(allocate: { populator.allocate($0) }, release: { pages.release($0, $1) })
         let replica = Replica(node: settings.nodeNumber, generation: 0)
         let locks = PartitionLocks(
             replica: replica, databases: settings.databases, hashSeed: Entropy.seed, pages: source)
-        let window = Window(
-            capacity: settings.windowBytes, memory: pages.allocateZeroed(settings.windowBytes))
+        let windowMemory = pages.allocateZeroed(settings.windowBytes)
+        let window = Window(capacity: settings.windowBytes, memory: windowMemory)
+        try populator.start(also: windowMemory, settings.windowBytes)
         let box = SharedBox()
         let node = Node(
             replica: replica, databaseCount: settings.databases, partitions: locks.array, window: window,

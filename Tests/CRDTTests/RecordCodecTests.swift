@@ -207,7 +207,10 @@ private struct Generator {
         var state = KeyState()
         var receiver = MergeContext()
         for round in 0..<20_000 {
-            if round % 50 == 0 { state = KeyState() }
+            if round % 50 == 0 {
+                state = KeyState()
+                receiver = MergeContext()
+            }
             var delta = generator.delta()
             delta.patches = nil
             let frame = FrameContext(stamp: generator.stamp(), dependencies: Versions(), prev: .zero, cut: .zero)

@@ -255,7 +255,7 @@ struct ConfigurationCommandTests {
             "connected_clients:", "blocked_clients:", "maxclients:10000", "used_memory:", "used_memory_human:",
             "used_memory_rss:", "used_memory_peak:", "maxmemory_policy:noeviction", "loading:0",
             "rdb_bgsave_in_progress:0", "aof_enabled:0", "aof_rewrite_in_progress:0", "total_connections_received:",
-            "total_commands_processed:3", "instantaneous_ops_per_sec:", "total_net_input_bytes:",
+            "total_commands_processed:4", "instantaneous_ops_per_sec:", "total_net_input_bytes:",
             "total_net_output_bytes:", "expired_keys:0", "evicted_keys:0", "keyspace_hits:1", "keyspace_misses:1",
             "role:master", "connected_slaves:0", "master_repl_offset:", "used_cpu_sys:", "used_cpu_user:",
             "cluster_enabled:0", "db0:keys=1,expires=0,avg_ttl=0", "cmdstat_set:calls=1,", "cmdstat_get:calls=2,",

@@ -97,6 +97,21 @@ import Testing
         #expect(ProcessFacts.residentBytes - before < 16 << 20)
         #expect(pages.statistics == HugePages(keepingBytes: 0).statistics.adding(reserved: HugePages.chunkBytes))
     }
+
+    @Test("Populating ahead ends, touches nothing that is in use, and makes resident what comes next")
+    func populating() {
+        let pages = HugePages()
+        let first = pages.allocate(4096)
+        first.initializeMemory(as: UInt8.self, repeating: 7, count: 4096)
+        let before = ProcessFacts.residentBytes
+        var steps = 0
+        while pages.populateAhead() { steps += 1 }
+        #expect(steps <= 5, "\(steps) huge pages ahead")
+        #expect(!pages.populateAhead())
+        #expect(first.load(fromByteOffset: 4095, as: UInt8.self) == 7)
+        // Kernels before 5.14 cannot do it, and then nothing happens.
+        if steps > 0 { #expect(ProcessFacts.residentBytes - before > 4 << 20) }
+    }
 }
 
 extension HugePages.Statistics {

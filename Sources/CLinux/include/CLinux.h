@@ -139,6 +139,8 @@ void *_Nullable a2_map(size_t bytes, size_t alignment);
 int a2_unmap(void *_Nonnull base, size_t bytes);
 int a2_advise_huge(void *_Nonnull base, size_t bytes);
 // The pages go back to the system and read as zero afterwards.
+// Makes the pages of a range resident without changing what they hold.
+int a2_populate(void *_Nonnull base, size_t bytes);
 int a2_advise_unneeded(void *_Nonnull base, size_t bytes);
 void a2_trim_heap(void);
 
