@@ -36,7 +36,7 @@ struct Batch: ~Copyable {
         while !connection.pointee.isHeld, !connection.pointee.closesAfterReply {
             guard connection.pointee.blockBytesMissing == 0 else { return }
             let (count, stop) = parse(connection, loop)
-            if count > 1 { prefetchEntries(count, connection, loop.node) }
+            if count > 1 { prefetchEntries(count, connection, loop) }
             run(count, slot, connection, loop)
             connection.pointee.query.consume(
                 connection.pointee.parser.finishBatch(&connection.pointee.arguments))
@@ -132,12 +132,17 @@ struct Batch: ~Copyable {
 
     @inline(__always)
     private borrowing func prefetchEntries(
-        _ count: Int, _ connection: UnsafeMutablePointer<Connection>, _ node: Node
+        _ count: Int, _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop
     ) {
         let database = connection.session.pointee.database
+        let locks = loop.shared.locks
+        let isAlone = loop.shared.mailboxes.count == 1
         for index in 0..<count where prepared[index].partition >= 0 {
-            node.partitions[prepared[index].partition].pointee.prefetchEntry(
-                database: database, hash: prepared[index].hash)
+            let partition = prepared[index].partition
+            // Finding the entry reads the table, which another loop may be replacing: then it stays unfetched.
+            guard isAlone || locks.tryAcquire(partition) else { continue }
+            loop.node.partitions[partition].pointee.prefetchEntry(database: database, hash: prepared[index].hash)
+            if !isAlone { locks.release(partition) }
         }
     }
 
@@ -145,8 +150,8 @@ struct Batch: ~Copyable {
     private borrowing func run(
         _ count: Int, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop
     ) {
-        let session = connection.pointee.session
-        let reply = connection.pointee.reply
+        let session = connection.session
+        let reply = connection.reply
         let isWatched = loop.isWatched
         loop.executor.startTiming()
         for index in 0..<count {

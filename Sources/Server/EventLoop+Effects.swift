@@ -18,7 +18,7 @@ extension EventLoop {
         _ command: Command.Reference?, _ arguments: Arguments, _ slot: Int,
         _ connection: UnsafeMutablePointer<Connection>
     ) -> Bool {
-        let session = connection.pointee.session
+        let session = connection.session
         if let command, isHeldBack(command, session) {
             hold(slot, connection, .paused)
             return false
@@ -28,14 +28,14 @@ extension EventLoop {
         let transaction = session.pointee.transaction
         let mark = connection.reply.pointee.mark
         let modeBefore = session.pointee.replyMode
-        let effect = executor.dispatch(command, arguments, reply: connection.pointee.reply, session: session)
+        let effect = executor.dispatch(command, arguments, reply: connection.reply, session: session)
         if let command, executor.hasAdmitted, shared.monitorCount.load(ordering: .relaxed) > 0 {
             feedMonitors(command, arguments, transaction, connection)
         }
         if let command {
             carryOut(effect, command, arguments, slot, connection)
         } else if case .close = effect {
-            connection.pointee.reply.pointee.removeAll { Connection.release($0) }
+            connection.reply.pointee.removeAll { Connection.release($0) }
             connection.pointee.closesAfterReply = true
         }
         if modeBefore != .on || session.pointee.replyMode != .on {
@@ -60,7 +60,7 @@ extension EventLoop {
     private func suppressReply(
         since mark: ReplyWriter.Mark, _ before: Session.ReplyMode, _ connection: UnsafeMutablePointer<Connection>
     ) {
-        let session = connection.pointee.session
+        let session = connection.session
         let after = session.pointee.replyMode
         if before == .off && after == .on { return }
         connection.reply.pointee.truncate(to: mark) { Connection.release($0) }
@@ -110,7 +110,7 @@ extension EventLoop {
     /// Goes on with the answers that EXEC still owes, one after the other, up to one that has to wait.
     private func payOwed(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
         while !connection.pointee.owed.isEmpty || !connection.pointee.owedBytes.isEmpty {
-            connection.pointee.reply.pointee.buffer.append(connection.pointee.owedBytes)
+            connection.reply.pointee.buffer.append(connection.pointee.owedBytes)
             connection.pointee.owedBytes = []
             guard !connection.pointee.owed.isEmpty else { return }
             let next = connection.pointee.owed.removeFirst()
@@ -129,7 +129,7 @@ extension EventLoop {
     ) {
         if advance(walk) {
             executor.finishWalk(
-                walk, command, arguments, reply: connection.pointee.reply, session: connection.pointee.session)
+                walk, command, arguments, reply: connection.reply, session: connection.session)
             return
         }
         let kept = Transaction()
@@ -153,7 +153,7 @@ extension EventLoop {
             else { continue }
             kept.forEach { command, arguments in
                 executor.finishWalk(
-                    walk, command, arguments, reply: connection.pointee.reply, session: connection.pointee.session)
+                    walk, command, arguments, reply: connection.reply, session: connection.session)
             }
             letGo(slot, connection)
         }

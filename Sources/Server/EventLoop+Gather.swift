@@ -68,7 +68,7 @@ extension EventLoop {
         guard let connection = connections[asker.slot], connection.session.pointee.id == asker.client else {
             return
         }
-        let reply = connection.pointee.reply
+        let reply = connection.reply
         let answers = gathering.result
         switch gathering.question {
         case .list:
@@ -98,7 +98,7 @@ extension EventLoop {
     private func matches(
         _ connection: UnsafeMutablePointer<Connection>, _ filter: ClientFilter, asker: UInt64
     ) -> Bool {
-        let session = connection.pointee.session
+        let session = connection.session
         if let ids = filter.ids, !ids.contains(session.pointee.id) { return false }
         if filter.skipsCaller, session.pointee.id == asker { return false }
         if let type = filter.type, type != .normal { return false }
@@ -114,7 +114,7 @@ extension EventLoop {
 
     /// One line of CLIENT LIST, field by field as Redis 7.2 writes them.
     func clientLine(_ connection: UnsafeMutablePointer<Connection>) -> String {
-        let session = connection.pointee.session
+        let session = connection.session
         let now = executor.context.pointee.nowMilliseconds
         let age = (now - connection.pointee.createdMilliseconds) / 1000
         let idle = (now - connection.pointee.lastActiveMilliseconds) / 1000

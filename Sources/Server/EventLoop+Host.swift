@@ -11,7 +11,7 @@ extension EventLoop {
     var monotonicMicroseconds: Int64 { SystemClock.monotonicNanoseconds / 1000 }
 
     func serve(_ request: HostRequest, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
-        let reply = connection.pointee.reply
+        let reply = connection.reply
         switch request {
         case .clientList(let filter): gather(.list(filter), slot, connection)
         case .clientKill(let filter, let repliesCount):
@@ -36,7 +36,7 @@ extension EventLoop {
             }
             reply.pointee.ok()
         case .endMonitor:
-            executor.unwatch(connection.pointee.session)
+            executor.unwatch(connection.session)
             monitors.removeAll { $0 == slot }
             shared.monitorCount.subtract(1, ordering: .relaxed)
         case .sleep(let milliseconds):

@@ -30,7 +30,7 @@ extension EventLoop {
 
     @inline(__always)
     private func flush(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
-        let reply = connection.pointee.reply
+        let reply = connection.reply
         var total = 0
         while reply.pointee.hasOutput {
             let sent =

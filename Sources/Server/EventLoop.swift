@@ -151,7 +151,7 @@ final class EventLoop {
     /// Ends a connection: its watches, its place in the lists, its socket.
     func close(_ slot: Int) {
         guard let connection = connections[slot] else { return }
-        executor.unwatch(connection.pointee.session)
+        executor.unwatch(connection.session)
         if connection.session.pointee.isMonitor {
             monitors.removeAll { $0 == slot }
             shared.monitorCount.subtract(1, ordering: .relaxed)

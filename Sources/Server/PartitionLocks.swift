@@ -39,6 +39,9 @@ struct PartitionLocks: PartitionLending, @unchecked Sendable {
     func acquire(_ partition: Int) { lock(partition).pointee.lock() }
 
     @inline(__always)
+    func tryAcquire(_ partition: Int) -> Bool { lock(partition).pointee.tryLock() }
+
+    @inline(__always)
     func release(_ partition: Int) { lock(partition).pointee.unlock() }
 
     @inline(__always)
