@@ -69,6 +69,9 @@ public struct Stamp: Hashable, Comparable, Sendable {
 
     @inlinable public var isZero: Bool { rawValue == 0 }
 
+    /// The last stamp of any replica at this tick: what a fence is worth as a cut.
+    @inlinable public var asCut: Stamp { isZero ? self : Stamp(rawValue: rawValue | 1023) }
+
     @inlinable
     public static func < (left: Stamp, right: Stamp) -> Bool { left.rawValue < right.rawValue }
 }

@@ -5,11 +5,18 @@ import Engine
 import Wire
 
 extension Executor {
-    /// Writes a frame without records: it carries the partition's versions and cut, so that peers can settle.
-    public mutating func heartbeat(_ partition: Int) {
+    /// Promises that nothing is written here any more with a tick at or below this.
+    public mutating func raiseFence(_ partition: Int, tick: UInt64) {
         lending.acquire(partition)
-        partitions[partition].pointee.draftEmptyFrame(&context.pointee)
-        commitOne(partition)
+        partitions[partition].pointee.raiseFence(tick: tick)
+        lending.release(partition)
+    }
+
+    /// Hands a partition the node's cuts and fences, and lets it forget what they allow.
+    public mutating func adopt(_ partition: Int, cut: Stamp, settleCut: Stamp, fences: Versions) {
+        lending.acquire(partition)
+        partitions[partition].pointee.adopt(cut: cut, settleCut: settleCut, fences: fences)
+        partitions[partition].pointee.settleWhatIsStable(&context.pointee)
         lending.release(partition)
     }
 

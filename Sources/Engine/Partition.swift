@@ -24,7 +24,11 @@ public struct Partition: ~Copyable {
     /// What peers' frames have brought, and what they removed ahead of its coming. The versions in it may lag
     /// behind this replica's own latest stamp.
     var receiver = MergeContext()
-    var stability = Stability()
+    /// See PartitionCuts.
+    var cut = Stamp.zero
+    var announcedByAll = Stamp.zero
+    /// For each replica the stamp up to which everything of it has been applied, be it written here or not.
+    var fences = Versions()
     var dependencyChain = Dependencies()
     /// Keys in general form, to be settled when the cut moves.
     var unsettled = WaitingKeys()
@@ -137,28 +141,15 @@ public struct Partition: ~Copyable {
         return draftStamp
     }
 
-    /// Opens a draft that needs no write: its frame tells peers what has been applied here.
-    public mutating func draftEmptyFrame(_ context: inout ExecutionContext) { _ = stampForWrite(&context) }
-
     /// Closes the draft: its frame is on its way.
     @inline(__always)
     public mutating func closeDraft() {
         latestOwnStamp = draftStamp
         draftStamp = .zero
-        if !isSole { noteOwnFrame() }
     }
 
     /// Whether this node is the only member: then everything it has written is stable.
     public internal(set) var isSole = true
-
-    /// What every member is known to have applied. A node without peers is its only member.
-    public var announcedCut: Stamp { isSole ? latestOwnStamp : stability.cut }
-
-    /// What every member has announced as its cut: history at or before it may be forgotten.
-    public var settleCut: Stamp {
-        if isSole { return latestOwnStamp }
-        return receiver.faults.contains(.settlesAtOwnCut) ? stability.cut : stability.settleCut
-    }
 
     // MARK: Entries
 

@@ -27,15 +27,6 @@ extension Partition {
         return versions
     }
 
-    /// Declares who counts for stability, this replica among them. A partition starts as its own only member.
-    public mutating func setMembers(_ members: [Replica]) {
-        precondition(members.contains(replica), "members \(members) without \(replica)")
-        stability = Stability(members: members, after: stability, cut: announcedCut, settleCut: settleCut)
-        isSole = members.count == 1
-        dependencyChain.startOver()
-        stability.noteApplied(versions, by: replica)
-    }
-
     /// What a frame of this replica depends on: everything applied here from others.
     public var dependencies: Versions { receiver.versions }
 
@@ -47,9 +38,7 @@ extension Partition {
         if frame.stamp <= latest { return .duplicate }
         if frame.prev != latest { return frame.prev > latest ? .gap(after: latest) : .fork }
         if !receiver.faults.contains(.ignoresCut) {
-            for member in stability.members where member != replica && member != frame.origin {
-                if versions[member] < frame.cut { return .waitsForCut }
-            }
+            guard holdsEverything(upTo: frame.cut, of: frame.dependencies) else { return .waitsForCut }
         }
         guard let decoded = decode(records) else { return .malformed }
         receiver.versions.advance(to: latestOwnStamp)
@@ -63,9 +52,6 @@ extension Partition {
         dependencyChain.remember(frame.dependencies, of: frame.origin)
         dependencyChain.noteNews()
         clock.observe(frame.stamp)
-        stability.note(frame.dependencies, stamp: frame.stamp, cut: frame.cut)
-        stability.noteApplied(versions, by: replica)
-        settleWhatIsStable(&context)
         return .applied
     }
 
@@ -135,11 +121,6 @@ extension Partition {
                         hash: partition.pointee.hash(of: name), name: name))
             }
         }
-    }
-
-    /// This replica's frame is on its way: what it announced, it has announced to itself too.
-    mutating func noteOwnFrame() {
-        stability.note(versions, stamp: latestOwnStamp, cut: stability.cut)
     }
 
     /// Forgets the history that no frame still in flight can ask for.

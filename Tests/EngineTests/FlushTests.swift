@@ -15,7 +15,7 @@ private final class FlushingReplica {
         partition = .allocate(capacity: 1)
         partition.initialize(
             to: Partition(index: 0, replica: Replica(node: node, generation: 0), hashSeed: UInt64(node)))
-        if members.count > 1 { partition.pointee.setMembers(members.map { Replica(node: $0, generation: 0) }) }
+        if members.count > 1 { partition.pointee.startCounting() }
         context = .allocate(capacity: 1)
         context.initialize(to: ExecutionContext(random: SeededRandom(seed: 1)))
         context.pointee.nowMilliseconds = Stamp.epochMilliseconds + 1000

@@ -101,7 +101,7 @@ private func text(_ value: VisibleValue?, _ deadline: Int64?) -> String {
         let general = PartitionBench()
         let followers = [PartitionBench(node: 2), PartitionBench(node: 2)]
         for follower in followers {
-            follower.partition.pointee.setMembers([1, 2].map { Replica(node: $0, generation: 0) })
+            follower.partition.pointee.startCounting()
         }
         let benches = [short, general] + followers
         for step in 0..<120 {

@@ -30,6 +30,13 @@ public struct SentFrame: Sendable {
     public let keys: [DatabaseKey]
 }
 
+/// A heartbeat as it stands among its origin's frames.
+public struct Beat: Sendable {
+    public let framesBefore: Int
+    public let fences: Versions
+    public let cut: Stamp
+}
+
 public final class SimNode {
     public let replica: Replica
     public let node: Node
@@ -39,6 +46,9 @@ public final class SimNode {
     public private(set) var stamps: [Int: Set<Stamp>] = [:]
     /// What went wrong while reading back the own window.
     public private(set) var failures: [String] = []
+    public private(set) var beats: [Beat] = []
+    public private(set) var fences = Versions()
+    private var stability = Stability()
 
     private let memory: UnsafeMutableRawPointer
     private let windowMemory: UnsafeMutableRawPointer
@@ -54,7 +64,7 @@ public final class SimNode {
     private static let databases = 2
     private static let windowBytes = 1 << 20
 
-    public init(replica: Replica, members: [Replica], seed: UInt64) {
+    public init(replica: Replica, counted: [Replica], seed: UInt64) {
         self.replica = replica
         memory = .allocate(byteCount: Self.strideBytes * Slots.partitionCount, alignment: 64)
         windowMemory = .allocate(byteCount: Self.windowBytes, alignment: 64)
@@ -62,7 +72,7 @@ public final class SimNode {
         for index in 0..<Slots.partitionCount {
             partitions[index].initialize(
                 to: Partition(index: index, replica: replica, databases: Self.databases, hashSeed: seed))
-            partitions[index].pointee.setMembers(members)
+            if counted != [replica] { partitions[index].pointee.startCounting() }
         }
         let statistics = LoopStatistics(rowCount: CommandTable.shared.rowCount)
         node = Node(
@@ -74,6 +84,8 @@ public final class SimNode {
         session.initialize(to: Session(id: 1, isAuthenticated: true))
         reply = .allocate(capacity: 1)
         reply.initialize(to: ReplyWriter())
+        // Whoever nobody counts applies everything and never settles.
+        if counted.contains(replica) { stability.count(counted) }
     }
 
     deinit {
@@ -144,9 +156,30 @@ public final class SimNode {
         executor.finishWalk(walk, command, arguments, reply: reply, session: session)
     }
 
-    public func heartbeat(_ partition: Int) {
-        executor.heartbeat(partition)
-        drainWindow()
+    // MARK: stability
+
+    /// Promises to write nothing more up to now, and tells what has been applied here.
+    public func beat() {
+        let sinceEpoch = UInt64(max(executor.context.pointee.nowMilliseconds - Stamp.epochMilliseconds, 0))
+        let tick = sinceEpoch << Stamp.counterBits
+        for partition in Workload.partitions { executor.raiseFence(partition, tick: tick) }
+        fences.advance(to: Stamp(tick: tick, replica: replica))
+        stability.note(applied: fences, cut: stability.cut, by: replica)
+        beats.append(Beat(framesBefore: sent.count, fences: fences, cut: stability.cut))
+        adopt()
+    }
+
+    /// Takes in what a node has told, all of whose earlier frames are here.
+    public func hear(_ beat: Beat, from other: Replica) {
+        fences.advance(to: beat.fences[other])
+        stability.note(applied: beat.fences, cut: beat.cut, by: other)
+        adopt()
+    }
+
+    private func adopt() {
+        for partition in Workload.partitions {
+            executor.adopt(partition, cut: stability.cut, settleCut: stability.settleCut, fences: fences)
+        }
     }
 
     // MARK: frames

@@ -44,6 +44,7 @@ public struct Simulation {
     struct Link {
         /// Everything before this index of the origin's frames has been applied.
         var next = 0
+        var nextBeat = 0
         var percent: Int
         var isCut = false
     }
@@ -73,8 +74,8 @@ public struct Simulation {
         workload = Workload(random: SeededRandom(seed: random.next()))
         let members = (1...plan.members).map { Replica(node: UInt8($0), generation: 0) }
         let shadow = Replica(node: 99, generation: 0)
-        for member in members { nodes.append(SimNode(replica: member, members: members, seed: random.next())) }
-        nodes.append(SimNode(replica: shadow, members: members + [shadow], seed: random.next()))
+        for member in members { nodes.append(SimNode(replica: member, counted: members, seed: random.next())) }
+        nodes.append(SimNode(replica: shadow, counted: members, seed: random.next()))
         skew = []
         links = []
         watches = Array(repeating: nil, count: members.count)
@@ -134,10 +135,8 @@ public struct Simulation {
 
     mutating func heartbeat(_ node: Int) {
         setClock(node)
-        for partition in Workload.partitions where chance(80) {
-            nodes[node].heartbeat(partition)
-            trace?("\(node) beats \(partition): \(nodes[node].sent.last.map { "\($0.header)" } ?? "")")
-        }
+        nodes[node].beat()
+        trace?("\(node) beats: \(nodes[node].fences)")
     }
 
     func setClock(_ node: Int) { nodes[node].setClock(now + skew[node]) }
@@ -211,8 +210,19 @@ public struct Simulation {
         return nodes[node].receive(header, records)
     }
 
-    /// Moves a link past what its node has.
+    /// Moves a link past what its node has, and over the heartbeats in front of what it has not.
     private mutating func advance(_ origin: Int, _ node: Int) {
+        skipApplied(origin, node)
+        while links[origin][node].nextBeat < nodes[origin].beats.count {
+            let beat = nodes[origin].beats[links[origin][node].nextBeat]
+            guard beat.framesBefore <= links[origin][node].next else { return }
+            links[origin][node].nextBeat += 1
+            setClock(node)
+            nodes[node].hear(beat, from: nodes[origin].replica)
+        }
+    }
+
+    private mutating func skipApplied(_ origin: Int, _ node: Int) {
         while links[origin][node].next < nodes[origin].sent.count {
             let header = nodes[origin].sent[links[origin][node].next].header
             guard nodes[node].partition(header.partition).pointee.versions[header.origin] >= header.stamp else {
@@ -273,7 +283,7 @@ public struct Simulation {
             now += 25
             for node in 0..<memberCount {
                 setClock(node)
-                for partition in Workload.partitions { nodes[node].heartbeat(partition) }
+                nodes[node].beat()
             }
             synchronize()
         }

@@ -42,7 +42,7 @@ struct Regions {
         simulation.now += 1
         for node in 0..<simulation.memberCount {
             simulation.setClock(node)
-            for partition in Workload.partitions { simulation.nodes[node].heartbeat(partition) }
+            simulation.nodes[node].beat()
         }
     }
 

@@ -1,0 +1,47 @@
+/// The cuts of a partition: what every member has applied, and what may be forgotten.
+///
+/// They are the node's, computed by Replication from what members announce, and handed down as plain values. A
+/// node that counts only itself is its own last member: everything it has written is stable at once.
+import Base
+import CRDT
+
+extension Partition {
+    /// What every member is known to have applied.
+    public var announcedCut: Stamp { isSole ? latestOwnStamp : cut }
+
+    /// What every member has announced as its cut: history at or before it may be forgotten.
+    public var settleCut: Stamp {
+        if isSole { return latestOwnStamp }
+        return receiver.faults.contains(.settlesAtOwnCut) ? cut : announcedByAll
+    }
+
+    /// There are peers now, or there will be: from here on only what they have applied is stable.
+    public mutating func startCounting() {
+        guard isSole else { return }
+        isSole = false
+        dependencyChain.startOver()
+    }
+
+    /// Takes over the node's cuts, and the fences up to which it has applied everything of each replica. Whatever
+    /// can settle now waits for `settleWhatIsStable`.
+    public mutating func adopt(cut: Stamp, settleCut: Stamp, fences: Versions) {
+        self.cut = max(self.cut, cut)
+        announcedByAll = max(announcedByAll, settleCut)
+        self.fences = fences
+    }
+
+    /// Nothing is written here any more with a tick at or below this.
+    public mutating func raiseFence(tick: UInt64) {
+        clock.observe(Stamp(tick: tick, replica: replica))
+    }
+
+    /// Whether everything that a frame's cut promises to be everywhere is here. All that its author knew of a
+    /// replica up to the cut is what every member has of it.
+    func holdsEverything(upTo cut: Stamp, of dependencies: Versions) -> Bool {
+        for known in dependencies.stamps where known.replica != replica {
+            let needed = min(known, cut)
+            if receiver.versions[known.replica] < needed, fences[known.replica] < cut { return false }
+        }
+        return true
+    }
+}
