@@ -27,7 +27,7 @@ public enum LinkMessage: Equatable {
     // From either side.
     case members([MemberEntry])
     case versionsRequest
-    case versions([PartitionVersions])
+    case versions(VersionsReport)
     case stateRequest(request: UInt64, partition: Int, body: ByteView)
     case state(request: UInt64, partition: Int, isLast: Bool, body: ByteView)
     case stateRefused(request: UInt64, text: String)
@@ -216,6 +216,18 @@ public struct Acknowledgement: Equatable, Sendable {
         self.durablePosition = durablePosition
         self.echoedUnixMilliseconds = echoedUnixMilliseconds
         self.frameCount = frameCount
+    }
+}
+
+/// Everything a node has applied, at one moment.
+public struct VersionsReport: Equatable, Sendable {
+    /// Taken before the versions: for each replica the fence behind which the sender has everything.
+    public var applied: [AppliedFence]
+    public var partitions: [PartitionVersions]
+
+    public init(applied: [AppliedFence], partitions: [PartitionVersions]) {
+        self.applied = applied
+        self.partitions = partitions
     }
 }
 

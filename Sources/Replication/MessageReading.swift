@@ -63,10 +63,10 @@ extension LinkMessage {
             return .members(entries)
         case .versionsRequest: return .versionsRequest
         case .versions:
-            guard let partitions = reader.list(atMost: Slots.partitionCount, { $0.partitionVersions() }) else {
-                return nil
-            }
-            return .versions(partitions)
+            guard let applied = reader.appliedFences(),
+                let partitions = reader.list(atMost: Slots.partitionCount, { $0.partitionVersions() })
+            else { return nil }
+            return .versions(VersionsReport(applied: applied, partitions: partitions))
         case .probe:
             let sequence = reader.varint()
             return reader.replica().map { .probe(sequence: sequence, about: $0) }
@@ -245,15 +245,19 @@ extension ByteReader {
         return PeerReport(replica, incarnation: incarnation, health: health, heardMilliseconds: heard)
     }
 
+    fileprivate mutating func appliedFences() -> [AppliedFence]? {
+        list { reader -> AppliedFence? in
+            guard let replica = reader.replica() else { return nil }
+            return AppliedFence(replica, tick: reader.varint())
+        }
+    }
+
     fileprivate mutating func heartbeat() -> Heartbeat? {
         var heartbeat = Heartbeat(unixMilliseconds: 0)
         heartbeat.fenceTick = varint()
         heartbeat.unixMilliseconds = zigzag()
         heartbeat.position = varint()
-        let applied = list { reader -> AppliedFence? in
-            guard let replica = reader.replica() else { return nil }
-            return AppliedFence(replica, tick: reader.varint())
-        }
+        let applied = appliedFences()
         heartbeat.cut = Stamp(rawValue: littleEndian(UInt64.self))
         guard let applied, let counted = list({ $0.replica() }), let settled = list({ $0.replica() }) else {
             return nil

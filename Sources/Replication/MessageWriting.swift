@@ -98,9 +98,10 @@ extension ByteBuffer {
             append(varint: entries.count)
             for entry in entries { append(entry) }
         case .versionsRequest: break
-        case .versions(let partitions):
-            append(varint: partitions.count)
-            for entry in partitions {
+        case .versions(let report):
+            append(report.applied)
+            append(varint: report.partitions.count)
+            for entry in report.partitions {
                 append(varint: entry.partition)
                 append(varint: entry.versions.stamps.count)
                 for stamp in entry.versions.stamps { append(littleEndian: stamp.rawValue) }
@@ -118,6 +119,14 @@ extension ByteBuffer {
         default: appendRepair(message)
         }
         endMessage(mark)
+    }
+
+    private mutating func append(_ fences: [AppliedFence]) {
+        append(varint: fences.count)
+        for fence in fences {
+            append(fence.replica)
+            append(varint: fence.tick)
+        }
     }
 
     private mutating func appendHandshake(_ message: LinkMessage) {
@@ -189,11 +198,7 @@ extension ByteBuffer {
         append(varint: heartbeat.fenceTick)
         append(zigzag: heartbeat.unixMilliseconds)
         append(varint: heartbeat.position)
-        append(varint: heartbeat.applied.count)
-        for fence in heartbeat.applied {
-            append(fence.replica)
-            append(varint: fence.tick)
-        }
+        append(heartbeat.applied)
         append(littleEndian: heartbeat.cut.rawValue)
         append(heartbeat.counted)
         append(heartbeat.settled)

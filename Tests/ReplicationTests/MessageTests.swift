@@ -114,7 +114,7 @@ private struct MessageMaker {
                             echoedUnixMilliseconds: Int64(bitPattern: number()), frameCount: number()))
                 case .members: .members(Array(entries.prefix(random.below(3))))
                 case .versionsRequest: .versionsRequest
-                case .versions: .versions(versions())
+                case .versions: .versions(VersionsReport(applied: heartbeat().applied, partitions: versions()))
                 case .stateRequest: .stateRequest(request: request, partition: partition, body: view)
                 case .state: .state(request: request, partition: partition, isLast: flag(), body: view)
                 case .stateRefused: .stateRefused(request: request, text: text())
@@ -344,13 +344,16 @@ private func sealed(_ content: [UInt8]) -> [UInt8] {
         func message(_ stamps: [Stamp], partition: UInt64 = 7) -> [UInt8] {
             var buffer = ByteBuffer()
             buffer.append(MessageKind.versions.rawValue)
+            buffer.append(varint: 0)
             buffer.append(varint: 1)
             buffer.append(varint: partition)
             buffer.append(varint: stamps.count)
             for stamp in stamps { buffer.append(littleEndian: stamp.rawValue) }
             return sealed(buffer.array)
         }
-        let expected = LinkMessage.versions([PartitionVersions(partition: 7, versions: Versions(stamps))])
+        let expected = LinkMessage.versions(
+            VersionsReport(
+                applied: [], partitions: [PartitionVersions(partition: 7, versions: Versions(stamps))]))
         #expect(decode(message(stamps)) == .message("\(expected)", byteCount: message(stamps).count))
         #expect(decode(message(stamps.reversed())) == .failure(.malformed(.versions)))
         #expect(decode(message([stamps[0], stamps[0]])) == .failure(.malformed(.versions)))
