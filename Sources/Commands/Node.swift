@@ -7,7 +7,7 @@ import Replication
 import Synchronization
 
 public final class Node: Sendable {
-    public let replica: Replica
+    private let replicaNumber: Atomic<UInt16>
     public let databaseCount: Int
     public let partitions: PartitionArray
     public let window: Window
@@ -36,6 +36,14 @@ public final class Node: Sendable {
     public let writesRefused = Atomic<UInt64>(0)
     let errorReplies = Atomic<UInt64>(0)
 
+    /// How far each peer has taken in this node's window.
+    public let acknowledgements = PeerAcknowledgements()
+    /// What replication last said of itself.
+    public let cluster = Guarded<ClusterReport>(ClusterReport())
+    private let gate = Guarded<WriteGate?>(nil)
+    /// Memory is limited, or the gate is shut: writes are looked at before they run.
+    let writesNeedCare = Atomic<Bool>(false)
+
     let settingsBox: Guarded<Settings>
     /// What the process had counted at the last CONFIG RESETSTAT.
     let baseline = Guarded<ProcessReadings>(ProcessReadings())
@@ -45,7 +53,7 @@ public final class Node: Sendable {
         statistics: [LoopStatistics], settings: Settings = Settings(), identity: NodeIdentity = NodeIdentity(),
         process: ProcessInterface = ProcessInterface()
     ) {
-        self.replica = replica
+        replicaNumber = Atomic(replica.rawValue)
         self.databaseCount = databaseCount
         self.partitions = partitions
         self.window = window
@@ -55,6 +63,30 @@ public final class Node: Sendable {
         settingsBox = Guarded(settings)
         adopt(settings)
     }
+
+    /// Whom this node writes as.
+    public var replica: Replica { Replica(rawValue: replicaNumber.load(ordering: .relaxed)) }
+
+    /// The node could not be sure of its past. Every partition has been told, and nothing has been written since.
+    public func goOn(as replica: Replica) { replicaNumber.store(replica.rawValue, ordering: .relaxed) }
+
+    /// Why clients may not write; nil while they may.
+    public var writeGate: WriteGate? {
+        get { gate.withLock { $0 } }
+        set {
+            gate.withLock { $0 = newValue }
+            refreshWritesNeedCare()
+        }
+    }
+
+    private func refreshWritesNeedCare() {
+        let isShut = gate.withLock { $0 != nil }
+        writesNeedCare.store(isShut || memoryLimitBytes.load(ordering: .relaxed) > 0, ordering: .relaxed)
+    }
+
+    /// Whether a write may run without being looked at.
+    @inline(__always)
+    public var admitsWritesPlainly: Bool { !writesNeedCare.load(ordering: .relaxed) }
 
     public var evictionPolicy: EvictionPolicy {
         EvictionPolicy(rawValue: policyNumber.load(ordering: .relaxed)) ?? .noEviction
@@ -179,6 +211,7 @@ public final class Node: Sendable {
         slowLogTicks.store(logged, ordering: .relaxed)
         latencyTicks.store(monitored, ordering: .relaxed)
         slowTicks.store(min(logged, monitored), ordering: .relaxed)
+        refreshWritesNeedCare()
         slowLog.trim(to: settings.integer(.slowlogMaxLen))
     }
 

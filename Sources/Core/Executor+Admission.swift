@@ -30,6 +30,9 @@ extension Executor {
         if command.pointee.flags.contains(.protected), !node.allowsDebugging(session.pointee) {
             return reject(.debuggingRefused, command, reply, session)
         }
+        if command.pointee.flags.contains(.write), let gate = node.writeGate {
+            return reject(.built(gate.text), command, reply, session)
+        }
         if command.pointee.flags.contains(.denyOutOfMemory), isOutOfMemory() {
             node.countRefusedWrite()
             return reject(.outOfMemory, command, reply, session)
@@ -92,8 +95,7 @@ extension Executor {
     @inline(__always)
     public func admitsPlainly(_ command: Command.Reference, _ session: UnsafeMutablePointer<Session>) -> Bool {
         !session.pointee.needsCare
-            && (node.memoryLimitBytes.load(ordering: .relaxed) == 0
-                || !command.pointee.flags.contains(.denyOutOfMemory))
+            && (node.admitsWritesPlainly || !command.pointee.flags.contains(.write))
     }
 }
 

@@ -9,7 +9,7 @@ import CRDT
 public struct Partition: ~Copyable {
     public let index: Int
     /// The author of what is written here.
-    public let replica: Replica
+    public private(set) var replica: Replica
     let hashSeed: UInt64
     let pages: PageSource
 
@@ -125,6 +125,16 @@ public struct Partition: ~Copyable {
 
     /// Memory taken from the page source for entries, used or not.
     public var spanBytes: Int { arena.spanBytes }
+
+    /// The node could not be sure of its past and goes on as its next generation: the first frame of that follows
+    /// none.
+    public mutating func goOn(as replica: Replica) {
+        precondition(draftStamp.isZero, "another generation in the middle of a frame")
+        receiver.versions.advance(to: latestOwnStamp)
+        latestOwnStamp = .zero
+        self.replica = replica
+        dependencyChain.startOver()
+    }
 
     // MARK: Drafting a frame
 
