@@ -71,7 +71,9 @@ let package = Package(
             "CommandsTests",
             ["Base", "CRDT", "RESP", "Replication", "Engine", "Options", "Commands", "Core"]),
         tests("OptionsTests", ["Base", "Options"]),
-        tests("ServerTests", ["Base", "OS", "Options", "Server"]),
+        tests(
+            "ServerTests",
+            ["Base", "Replication", "RESP", "Engine", "Commands", "Core", "OS", "Options", "Server", "TestSupport"]),
         tests("TidyTests", ["Base", "Commands"]),
         tests("ReplicationTests", ["Base", "Replication"]),
         tests("WireTests", ["Base", "CRDT", "Wire"]),

@@ -20,12 +20,19 @@ _a2() {
         --ephemeral) words="yes no" ;;
         --bind) return ;;
         --port) return ;;
-        --peer-port) return ;;
         --tcp-backlog) return ;;
         --tcp-keepalive) return ;;
         --timeout) return ;;
         --maxclients) return ;;
         --threads) return ;;
+        --peer) return ;;
+        --peer-port) return ;;
+        --advertise) return ;;
+        --peer-secret-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --peer-plaintext) words="yes no" ;;
+        --peer-buffer-bytes) return ;;
+        --stability-timeout) return ;;
+        --repair-interval) return ;;
         --protected-mode) words="yes no" ;;
         --requirepass) return ;;
         --password-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
@@ -50,7 +57,7 @@ _a2() {
         --log-format) words="auto pretty json plain" ;;
         --log-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        [[ -n $words ]] || words="--check-config --json --generate-config --help --config --node-id --name --region --cluster --ephemeral --bind --port --peer-port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
+        [[ -n $words ]] || words="--check-config --json --generate-config --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
         ;;
     completions)
         [[ -n $words ]] || words="bash zsh fish --help"

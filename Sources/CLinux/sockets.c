@@ -5,6 +5,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -116,6 +118,10 @@ int a2_set_keep_alive(int socket, int idle_seconds) {
     return result;
 }
 
+int a2_set_user_timeout(int socket, int milliseconds) {
+    return set_int(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds);
+}
+
 int a2_set_send_buffer(int socket, int bytes) { return set_int(socket, SOL_SOCKET, SO_SNDBUF, bytes); }
 
 int a2_socket_error(int socket) {
@@ -151,16 +157,82 @@ int a2_peer_address(int socket, char *text, size_t capacity) {
     return print_address(&address, text, capacity);
 }
 
+static int is_loopback(const struct sockaddr_storage *address) {
+    if (address->ss_family == AF_INET) {
+        return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+    }
+    if (address->ss_family != AF_INET6) return address->ss_family == AF_UNIX;
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+}
+
 int a2_peer_is_loopback(int socket) {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
     if (getpeername(socket, (struct sockaddr *)&address, &length) < 0) return 0;
-    if (address.ss_family == AF_INET) {
-        return ntohl(((const struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24 == 127;
+    return is_loopback(&address);
+}
+
+_Static_assert(sizeof(struct sockaddr_storage) <= sizeof((struct a2_address){0}.bytes), "an address fits");
+
+static struct sockaddr_storage storage(const struct a2_address *address) {
+    struct sockaddr_storage result = {0};
+    memcpy(&result, address->bytes, address->length);
+    return result;
+}
+
+int a2_resolve(const char *name, uint16_t port, int numeric, struct a2_address *addresses, int capacity) {
+    char service[8];
+    snprintf(service, sizeof service, "%u", port);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+    if (numeric) hints.ai_flags |= AI_NUMERICHOST;
+    struct addrinfo *found = NULL;
+    int error = getaddrinfo(name, service, &hints, &found);
+    if (error == EAI_SYSTEM) return -errno;
+    if (error != 0) return A2_RESOLVE_FAILED + error;
+    int count = 0;
+    for (struct addrinfo *each = found; each && count < capacity; each = each->ai_next) {
+        if (each->ai_addrlen > sizeof addresses[count].bytes) continue;
+        addresses[count].length = each->ai_addrlen;
+        memcpy(addresses[count].bytes, each->ai_addr, each->ai_addrlen);
+        count++;
     }
-    if (address.ss_family != AF_INET6) return address.ss_family == AF_UNIX;
-    const struct in6_addr *six = &((const struct sockaddr_in6 *)&address)->sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == 127);
+    freeaddrinfo(found);
+    return count;
+}
+
+int a2_address_is_loopback(const struct a2_address *address) {
+    struct sockaddr_storage full = storage(address);
+    return is_loopback(&full);
+}
+
+int a2_address_text(const struct a2_address *address, char *text, size_t capacity) {
+    struct sockaddr_storage full = storage(address);
+    return print_address(&full, text, capacity);
+}
+
+int a2_connect_begin(const struct a2_address *address) {
+    struct sockaddr_storage full = storage(address);
+    int descriptor = RETRY(socket(full.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (descriptor < 0) return descriptor;
+    int result = connect(descriptor, (struct sockaddr *)&full, address->length) < 0 ? -errno : 0;
+    if (result == 0 || result == -EINPROGRESS || result == -EINTR) return descriptor;
+    close(descriptor);
+    return result;
+}
+
+int a2_outside_address(char *text, size_t capacity) {
+    struct ifaddrs *list = NULL;
+    if (getifaddrs(&list) < 0) return -errno;
+    int length = 0;
+    for (struct ifaddrs *each = list; each && length == 0; each = each->ifa_next) {
+        if (!each->ifa_addr || each->ifa_addr->sa_family != AF_INET || !(each->ifa_flags & IFF_UP)) continue;
+        if (each->ifa_flags & IFF_LOOPBACK) continue;
+        const struct sockaddr_in *four = (const struct sockaddr_in *)each->ifa_addr;
+        if (inet_ntop(AF_INET, &four->sin_addr, text, (socklen_t)capacity)) length = (int)strlen(text);
+    }
+    freeifaddrs(list);
+    return length;
 }
 
 int a2_notify(const char *path, const void *text, size_t count) {

@@ -58,14 +58,19 @@ public enum Files {
         }
     }
 
+    /// The permission bits of a file, nil when it cannot be looked at.
+    public static func permissions(_ path: String) -> UInt32? {
+        let present = a2_file_permissions(path)
+        return present < 0 ? nil : UInt32(present)
+    }
+
     /// Writes beside the file, syncs, and renames into its place: a reader sees the old text or the new one.
     /// A file that exists keeps its permissions.
     public static func replace(
         _ path: String, with contents: [UInt8], permissions: UInt32 = 0o644
     ) throws(SystemError) {
         let beside = path + ".new"
-        let present = a2_file_permissions(path)
-        let permissions = present < 0 ? permissions : UInt32(present)
+        let permissions = Self.permissions(path) ?? permissions
         let file = try open(beside, for: .replace, permissions: permissions)
         try write(contents, to: file.number, named: beside)
         try check(a2_sync(file.number), "sync \(beside)")

@@ -93,6 +93,12 @@ public enum Socket {
         a2_set_keep_alive(socket, Int32(clamping: seconds))
     }
 
+    /// Gives the connection up when the other end has acknowledged nothing for so long.
+    @discardableResult
+    public static func setUserTimeout(_ socket: Int32, milliseconds: Int) -> Int32 {
+        a2_set_user_timeout(socket, Int32(clamping: milliseconds))
+    }
+
     @discardableResult
     public static func setSendBuffer(_ socket: Int32, bytes: Int) -> Int32 {
         a2_set_send_buffer(socket, Int32(clamping: bytes))

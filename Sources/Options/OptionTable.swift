@@ -5,7 +5,8 @@
 
 public enum Option: Int, CaseIterable, Sendable {
     case config, nodeID, name, region, cluster, ephemeral
-    case bind, port, peerPort, tcpBacklog, tcpKeepalive, timeout, maxclients, threads
+    case bind, port, tcpBacklog, tcpKeepalive, timeout, maxclients, threads
+    case peer, peerPort, advertise, peerSecretFile, peerPlaintext, peerBufferBytes, stabilityTimeout, repairInterval
     case protectedMode, requirepass, passwordFile, enableDebugCommand
     case maxmemory, maxmemoryPolicy, maxmemorySamples, lfuLogFactor, lfuDecayTime, windowBytes
     case databases, hz, protoMaxBulkLen, clientQueryBufferLimit, clientOutputBufferLimit
@@ -18,7 +19,9 @@ public enum Option: Int, CaseIterable, Sendable {
 
     private static let names = [
         "config", "node-id", "name", "region", "cluster", "ephemeral",
-        "bind", "port", "peer-port", "tcp-backlog", "tcp-keepalive", "timeout", "maxclients", "threads",
+        "bind", "port", "tcp-backlog", "tcp-keepalive", "timeout", "maxclients", "threads",
+        "peer", "peer-port", "advertise", "peer-secret-file", "peer-plaintext", "peer-buffer-bytes",
+        "stability-timeout", "repair-interval",
         "protected-mode", "requirepass", "password-file", "enable-debug-command",
         "maxmemory", "maxmemory-policy", "maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "window-bytes",
         "databases", "hz", "proto-max-bulk-len", "client-query-buffer-limit", "client-output-buffer-limit",
@@ -32,9 +35,12 @@ public enum OptionTable {
     private static let natural = 0...Int(Int32.max)
 
     /// In the order of `Option`, which is also the order of help and of the generated file.
-    public static let rows: [OptionRow] = identityRows + networkRows + securityRows + memoryRows + otherRows
+    public static let rows: [OptionRow] =
+        identityRows + networkRows + peerRows + securityRows + memoryRows + otherRows
 
-    public static let sections = ["identity", "network", "security", "memory", "server", "monitoring", "logging"]
+    public static let sections = [
+        "identity", "network", "peers", "security", "memory", "server", "monitoring", "logging",
+    ]
 
     /// The row a flag, key or parameter names: by its name or Redis' name for it, whatever the case.
     public static func row(named name: String) -> OptionRow? {
@@ -65,8 +71,6 @@ public enum OptionTable {
         OptionRow(
             .port, section: "network", .integer(0...65535), "6379", "TCP port for clients; 0 lets the system choose."),
         OptionRow(
-            .peerPort, section: "network", .integer(0...65535), "16379", "TCP port reserved for links between nodes."),
-        OptionRow(
             .tcpBacklog, section: "network", .integer(natural), "511", "Connections that may wait to be accepted."),
         OptionRow(
             .tcpKeepalive, section: "network", .integer(natural), "300", changeable: true,
@@ -78,6 +82,33 @@ public enum OptionTable {
             .maxclients, section: "network", .integer(1...Int(UInt32.max)), "10000", changeable: true,
             "Connections served at once."),
         OptionRow(.threads, section: "network", .integer(0...256), "0", "Event loops; 0 is one per core."),
+    ]
+
+    private static let peerRows = [
+        OptionRow(
+            .peer, section: "peers", .list, "",
+            "Another node of the cluster, as host:port; may be repeated. One is enough: it knows the others."),
+        OptionRow(
+            .peerPort, section: "peers", .integer(0...65535), "16379",
+            "TCP port for links between nodes; 0 lets the system choose."),
+        OptionRow(
+            .advertise, section: "peers", .text, "",
+            "Address under which other nodes reach this one, as host:port; where it listens for them when empty."),
+        OptionRow(
+            .peerSecretFile, section: "peers", .path, "",
+            "File whose first line, of 16 bytes or more, is the secret all nodes of the cluster share."),
+        OptionRow(
+            .peerPlaintext, section: "peers", .flag, "no",
+            "Link with other machines without encryption, knowingly: on networks nobody listens to."),
+        OptionRow(
+            .peerBufferBytes, section: "peers", .bytes(1 << 20...Int.max), "64mb",
+            "Bytes that may wait for one peer; one that is slower repairs later what it missed."),
+        OptionRow(
+            .stabilityTimeout, section: "peers", .integer(natural), "0",
+            "Seconds after which a silent member is expelled, so that what it has not seen can be tidied; 0 never."),
+        OptionRow(
+            .repairInterval, section: "peers", .integer(1...Int(Int32.max)), "30",
+            "Seconds between two comparisons of all data with a peer."),
     ]
 
     private static let securityRows = [

@@ -67,7 +67,8 @@ private func serve(_ arguments: Arguments) -> Int32 {
         let launch = try Launch(flags: arguments.options, environment: Environment.all)
         guard arguments.flags.contains("check-config") else { return ServerMain.run(launch) }
         _ = try launch.password()
-        for warning in launch.warnings { Terminal.printError("a2: \(warning)\n") }
+        let peers = try launch.peerOptions()
+        for warning in launch.warnings + peers.warnings { Terminal.printError("a2: \(warning)\n") }
         let isJSON = arguments.flags.contains("json")
         Terminal.print(isJSON ? launch.settings.jsonReport : launch.settings.report)
         return ExitStatus.success

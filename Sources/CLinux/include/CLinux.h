@@ -40,12 +40,29 @@ void a2_error_text(int error, char *_Nonnull text, size_t capacity);
 int a2_listen(const char *_Nonnull address, uint16_t port, int backlog, int share_port);
 int a2_accept(int listener);
 int a2_connect(const char *_Nonnull address, uint16_t port, int timeout_milliseconds);
+// Where a name leads.
+struct a2_address {
+    uint32_t length;
+    uint8_t bytes[128];
+};
+// The addresses of a name, at most `capacity`, and returns how many. With `numeric` names are refused, and nothing
+// is asked of anybody.
+int a2_resolve(const char *_Nonnull name, uint16_t port, int numeric, struct a2_address *_Nonnull addresses,
+               int capacity);
+int a2_address_is_loopback(const struct a2_address *_Nonnull address);
+int a2_address_text(const struct a2_address *_Nonnull address, char *_Nonnull text, size_t capacity);
+// Begins to connect and returns the socket, which becomes writable when that has succeeded or failed.
+int a2_connect_begin(const struct a2_address *_Nonnull address);
+// "ip" of an interface that is up and not the loopback, into `text`; returns the length, 0 when there is none.
+int a2_outside_address(char *_Nonnull text, size_t capacity);
 ssize_t a2_receive(int socket, void *_Nonnull bytes, size_t count);
 ssize_t a2_send(int socket, const void *_Nonnull bytes, size_t count);
 ssize_t a2_send_vector(int socket, const struct iovec *_Nonnull parts, int count);
 int a2_shutdown(int socket);
 int a2_set_no_delay(int socket, int on);
 int a2_set_keep_alive(int socket, int idle_seconds);
+// Gives a connection up when what was sent stays unacknowledged this long.
+int a2_set_user_timeout(int socket, int milliseconds);
 int a2_set_send_buffer(int socket, int bytes);
 int a2_socket_error(int socket);
 // "ip:port", IPv6 in brackets, into `text`; returns the length.
