@@ -105,6 +105,8 @@ ssize_t a2_send_vector(int socket, const struct iovec *parts, int count) {
 
 int a2_shutdown(int socket) { return RETRY(shutdown(socket, SHUT_RDWR)); }
 
+int a2_end_output(int socket) { return RETRY(shutdown(socket, SHUT_WR)); }
+
 int a2_set_no_delay(int socket, int on) { return set_int(socket, IPPROTO_TCP, TCP_NODELAY, on); }
 
 // As Redis spaces its probes: the first after the idle time, then three at a third of it.

@@ -15,11 +15,21 @@ public enum HostRequest {
     case endMonitor
     /// DEBUG SLEEP: this client's connection rests.
     case sleep(milliseconds: Int)
-    /// WAIT: so many peers, or the time is over (0: never).
-    case waitForPeers(count: Int, timeoutMilliseconds: Int)
+    /// WAIT and WAITAOF.
+    case waitForPeers(PeerWaitRequest)
+    /// For the thread that talks with the peers. The reply is OK.
+    case peers(PeerRequest)
     case shutdown(ShutdownMode)
     /// CONFIG REWRITE.
     case rewriteConfiguration
+}
+
+/// So many peers have everything written so far, or the time is over.
+public struct PeerWaitRequest: Sendable {
+    public let kind: PeerAcknowledgements.Kind
+    public let peerCount: Int
+    /// 0: never.
+    public let timeoutMilliseconds: Int
 }
 
 /// A request of a transaction, whose reply stands among others: what follows it in EXEC's reply is kept back

@@ -35,6 +35,12 @@ let serverCommands: [Command] = [
         since: "3.0.0", group: "generic", conflict: "counts peers that have applied this connection's writes",
         categories: "@connection", tips: "request_policy:all_shards response_policy:agg_min", handler: wait),
     Command(
+        name: "WAITAOF", arity: 4, flags: [.noScript], arguments: "numlocal numreplicas timeout",
+        summary:
+            "Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the master and/or replicas.",
+        since: "7.2.0", group: "generic", conflict: "counts peers that have this connection's writes on disk",
+        categories: "@connection", tips: "request_policy:all_shards response_policy:agg_min", handler: waitDurably),
+    Command(
         name: "MODULE", arity: -2, summary: "A container for module commands.", since: "4.0.0", group: "server",
         complexity: "Depends on subcommand.",
         subcommands: [
@@ -131,10 +137,48 @@ private func role(_ call: inout Invocation) throws(CommandError) {
 private func wait(_ call: inout Invocation) throws(CommandError) {
     let timeout = try call.timeoutMilliseconds(2)
     let count = try call.arguments.integer(1)
-    // Inside a transaction nothing may wait, and nobody can have acknowledged it yet.
-    if count <= 0 || call.isInTransaction { return call.reply.integer(0) }
-    call.effect = .host(
-        .waitForPeers(count: Int(count), timeoutMilliseconds: Int(min(timeout, Int64.max / 4))))
+    call.wait(.applied, peers: count, timeout)
+}
+
+@Sendable
+private func waitDurably(_ call: inout Invocation) throws(CommandError) {
+    let local = try call.arguments.integer(1)
+    guard 0...1 ~= local else { throw .fixed("ERR value is out of range, value must between 0 and 1") }
+    let count = try call.arguments.integer(2)
+    guard count >= 0 else { throw .fixed("ERR value is out of range, must be positive") }
+    let timeout = try call.timeoutMilliseconds(3)
+    if local > 0 {
+        throw .fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
+    }
+    call.wait(.durable, peers: count, timeout)
+}
+
+extension Invocation {
+    /// Replies at once where nothing is to be waited for, or nothing may wait: inside a transaction.
+    fileprivate mutating func wait(
+        _ kind: PeerAcknowledgements.Kind, peers: Int64, _ timeoutMilliseconds: Int64
+    ) {
+        let count = node.acknowledgements.count(kind, upTo: node.window.end)
+        if count >= peers || isInTransaction {
+            return reply.acknowledged(kind, peers: count)
+        }
+        effect = .host(
+            .waitForPeers(
+                PeerWaitRequest(
+                    kind: kind, peerCount: Int(peers), timeoutMilliseconds: Int(min(timeoutMilliseconds, .max / 4)))))
+    }
+}
+
+extension ReplyWriter {
+    /// What WAIT and WAITAOF answer.
+    public mutating func acknowledged(_ kind: PeerAcknowledgements.Kind, peers: Int) {
+        if kind == .durable {
+            array(2)
+            // Nothing is on a disk here.
+            integer(0)
+        }
+        integer(peers)
+    }
 }
 
 @Sendable

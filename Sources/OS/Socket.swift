@@ -84,6 +84,9 @@ public enum Socket {
     /// Ends both directions, so that whoever polls the socket wakes; the owner still closes it.
     public static func shutdown(_ socket: Int32) { _ = a2_shutdown(socket) }
 
+    /// Ends one direction: the other end reads what was sent, then the end of the stream.
+    public static func endOutput(_ socket: Int32) { _ = a2_end_output(socket) }
+
     @discardableResult
     public static func setNoDelay(_ socket: Int32, _ on: Bool = true) -> Int32 { a2_set_no_delay(socket, on ? 1 : 0) }
 

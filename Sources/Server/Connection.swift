@@ -52,10 +52,10 @@ struct Connection: ~Copyable {
         case walk(Walk, Transaction)
         /// Other loops are being asked.
         case gathering
-        /// Until this time; then the reply is what `reply` says.
-        case timer(untilMilliseconds: Int64, reply: TimerReply)
-
-        enum TimerReply { case ok, zero }
+        /// DEBUG SLEEP.
+        case timer(untilMilliseconds: Int64)
+        /// Peers have not acknowledged enough.
+        case peers(PeerWait)
     }
 
     static let queryBytesKept = 16 * 1024

@@ -90,12 +90,14 @@ extension EventLoop {
     func hold(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>, _ hold: Connection.Hold) {
         connection.pointee.hold = hold
         counters.blockedClients.add(1, ordering: .relaxed)
+        if case .peers = hold { counters.clientsWaiting.add(1, ordering: .sequentiallyConsistent) }
         if case .walk = hold { walking.append(slot) } else { held.append(slot) }
     }
 
     /// Lets a connection go on with what it has already sent.
     func letGo(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
         guard connection.pointee.isHeld else { return }
+        forgetWaiting(connection)
         connection.pointee.hold = .none
         counters.blockedClients.subtract(1, ordering: .relaxed)
         held.removeAll { $0 == slot }

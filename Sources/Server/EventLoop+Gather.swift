@@ -48,15 +48,15 @@ extension EventLoop {
         }
     }
 
-    /// Only a client that waits with a timeout can be unblocked.
+    /// Only a client that waits for something to happen can be unblocked.
     private func unblock(
         _ slot: Int, _ connection: UnsafeMutablePointer<Connection>, _ withError: Bool
     ) -> Bool {
-        guard case .timer(_, let timerReply) = connection.pointee.hold, timerReply == .zero else { return false }
+        guard case .peers(let wait) = connection.pointee.hold else { return false }
         if withError {
             connection.reply.pointee.error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
         } else {
-            connection.reply.pointee.integer(0)
+            tell(wait, connection)
         }
         letGo(slot, connection)
         return true

@@ -41,9 +41,11 @@ extension EventLoop {
             shared.monitorCount.subtract(1, ordering: .relaxed)
         case .sleep(let milliseconds):
             let until = executor.context.pointee.nowMilliseconds + Int64(milliseconds)
-            hold(slot, connection, .timer(untilMilliseconds: until, reply: .ok))
-        case .waitForPeers(let count, let timeoutMilliseconds):
-            waitForPeers(count, timeoutMilliseconds, slot, connection)
+            hold(slot, connection, .timer(untilMilliseconds: until))
+        case .waitForPeers(let request): wait(request, slot, connection)
+        case .peers(let request):
+            shared.peers.post(.request(request))
+            reply.pointee.ok()
         case .shutdown(let mode): shutdown(mode, connection)
         case .rewriteConfiguration:
             hold(slot, connection, .gathering)
@@ -61,19 +63,6 @@ extension EventLoop {
             connection.reply.pointee.ok()
         }
         letGo(asker.slot, connection)
-    }
-
-    /// Without peers nobody will ever acknowledge: zero wanted or a timeout is all there is to wait for.
-    private func waitForPeers(
-        _ count: Int, _ timeoutMilliseconds: Int, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>
-    ) {
-        if count == 0 {
-            connection.reply.pointee.integer(0)
-            return
-        }
-        let now = executor.context.pointee.nowMilliseconds
-        let until = timeoutMilliseconds == 0 ? Int64.max : now + Int64(timeoutMilliseconds)
-        hold(slot, connection, .timer(untilMilliseconds: until, reply: .zero))
     }
 
     private func shutdown(_ mode: ShutdownMode, _ connection: UnsafeMutablePointer<Connection>) {
@@ -101,6 +90,7 @@ extension EventLoop {
                 limits = shared.limits
                 parserLimits = ParserLimits(bulkBytesMax: limits.bulkBytesMax)
             case .configurationRewritten(let asker, let failure): concludeRewrite(asker, failure)
+            case .peersAcknowledged: lookAfterWaiting()
             case .drain: drain()
             }
         }

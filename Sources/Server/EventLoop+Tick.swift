@@ -35,14 +35,12 @@ extension EventLoop {
         if pausedUntil <= now, !held.isEmpty { resumePaused() }
         for slot in held {
             guard let connection = connections[slot],
-                case .timer(let until, let timerReply) = connection.pointee.hold, until <= now
+                case .timer(let until) = connection.pointee.hold, until <= now
             else { continue }
-            switch timerReply {
-            case .ok: connection.reply.pointee.ok()
-            case .zero: connection.reply.pointee.integer(0)
-            }
+            connection.reply.pointee.ok()
             letGo(slot, connection)
         }
+        lookAfterWaiting()
         if limits.idleSecondsMax > 0 { closeIdle(now) }
         if !ready.isEmpty { executeAfterTick() }
         census.step(connections, counters)

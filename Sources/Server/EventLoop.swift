@@ -78,6 +78,7 @@ final class EventLoop {
             executeReady()
             if !walking.isEmpty { stepWalks() }
             flushScheduled()
+            shared.peers.ringIfAsleep(node.window)
             if !doomed.isEmpty { closeDoomed() }
             if executor.context.pointee.nowMilliseconds >= upkeep.nextTickMilliseconds { tick() }
             if upkeep.isBehind { continueUpkeep() }
@@ -157,6 +158,7 @@ final class EventLoop {
             shared.monitorCount.subtract(1, ordering: .relaxed)
         }
         if connection.pointee.isHeld {
+            forgetWaiting(connection)
             walking.removeAll { $0 == slot }
             held.removeAll { $0 == slot }
             counters.blockedClients.subtract(1, ordering: .relaxed)

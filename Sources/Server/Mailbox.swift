@@ -48,6 +48,8 @@ enum Message: Sendable {
     case reloadLimits
     /// CONFIG REWRITE is done, or what went wrong: tell the client that asked.
     case configurationRewritten(ClientAddress, failure: String?)
+    /// Peers have acknowledged more: look after the clients that wait for that.
+    case peersAcknowledged
     /// Serve what has arrived, send what is owed, then stop.
     case drain
 }

@@ -15,15 +15,21 @@ final class Operations {
     private var loaded: Settings
     /// "127.0.0.1:6379" and so on.
     private let addresses: [String]
+    /// Those of the peer port.
+    private let peerAddresses: [String]
     private let startMilliseconds = SystemClock.monotonicMilliseconds
     private var watch: LoopWatch
     private var nextBeatMilliseconds: Int64
 
-    init(_ launch: Launch, loaded: Settings, shared: Shared, addresses: [String], notify: SystemNotify) {
+    init(
+        _ launch: Launch, loaded: Settings, shared: Shared, addresses: [String], peerAddresses: [String],
+        notify: SystemNotify
+    ) {
         self.launch = launch
         self.loaded = loaded
         self.shared = shared
         self.addresses = addresses
+        self.peerAddresses = peerAddresses
         self.notify = notify
         logger = shared.logger
         let now = SystemClock.monotonicMilliseconds
@@ -41,6 +47,7 @@ final class Operations {
             [
                 "version": .text(Version.number), "pid": .number(Int(ProcessFacts.id)),
                 "node": .text(settings.nodeName), "addresses": .text(addresses.joined(separator: " ")),
+                "peer-addresses": .text(peerAddresses.joined(separator: " ")),
                 "threads": .number(shared.counters.count), "maxmemory": .number(settings.integer(.maxmemory)),
                 "maxclients": .number(settings.integer(.maxclients)),
                 "config": .text(launch.configurationPath ?? "none"),

@@ -6,11 +6,18 @@ extension Runtime {
     /// How long a drain may take before the process ends anyway.
     private static let drainMillisecondsMax: Int64 = 3_000
 
+    /// And how long the farewell to the peers after it, which bounds itself to two seconds.
+    private static let farewellMillisecondsMax: Int64 = 2_500
+
     private struct Drain {
         let reason: String
         let sinceMilliseconds: Int64
+        /// Clients have been served, or their time was over: since then peers get what is left.
+        var farewellMilliseconds: Int64?
 
-        var untilMilliseconds: Int64 { sinceMilliseconds + drainMillisecondsMax }
+        var untilMilliseconds: Int64 {
+            farewellMilliseconds.map { $0 + farewellMillisecondsMax } ?? sinceMilliseconds + drainMillisecondsMax
+        }
     }
 
     /// Until a signal or SHUTDOWN says that it is time, then drains. Returns the exit code.
@@ -30,9 +37,17 @@ extension Runtime {
                 operations.announceShutdown(request.reason)
                 if request.kind == .graceful { beginDrain() }
             }
+            if drain?.farewellMilliseconds == nil, let until = drain?.untilMilliseconds,
+                shared.loopsRunning.load(ordering: .acquiring) == 0 || now >= until
+            {
+                drain?.farewellMilliseconds = now
+                shared.peers.post(.end)
+            }
             guard let drain else { continue }
-            let hasDrained = shared.loopsRunning.load(ordering: .acquiring) == 0
-            if second != nil || request.kind == .immediate || hasDrained || now >= drain.untilMilliseconds {
+            let isOver =
+                drain.farewellMilliseconds != nil
+                && (!shared.peers.isRunning.load(ordering: .acquiring) || now >= drain.untilMilliseconds)
+            if second != nil || request.kind == .immediate || isOver {
                 operations.announceEnd(second?.reason ?? drain.reason, sinceMilliseconds: drain.sinceMilliseconds)
                 return second?.status ?? 0
             }

@@ -1,4 +1,5 @@
-/// The process: binds its addresses, makes the node, starts a thread per loop. `Runtime+Wait` sees it to its end.
+/// The process: binds its addresses, makes the node, starts a thread per loop and one for the peers. `Runtime+Wait`
+/// sees it to its end.
 ///
 /// Everything is made before the first thread starts: the memory of all partitions, the window, one mailbox for
 /// each loop. From then on a loop owns its connections, and partitions are shared behind their locks.
@@ -16,6 +17,7 @@ struct RuntimeSettings: Sendable {
     var addresses = ["127.0.0.1"]
     var port: UInt16 = 6379
     var backlog = 511
+    var peers = PeerOptions()
     var nodeNumber: UInt8 = 1
     var threads = 1
     var databases = 16
@@ -29,6 +31,8 @@ final class Runtime {
     let shared: Shared
     let stop: Stop
     private let listeners: [Int32]
+    private let peerListeners: [Int32]
+    private let peerOptions: PeerOptions
     private var threads: [Thread] = []
     let signals: Signals
     let poller: Poller
@@ -38,7 +42,9 @@ final class Runtime {
         signals = try Signals()
         stop = try Stop()
         poller = try Poller(capacity: 8)
-        listeners = try Self.listen(settings)
+        listeners = try Self.listen(settings.addresses, settings.port, settings.backlog)
+        peerOptions = settings.peers
+        peerListeners = try Self.listenForPeers(settings)
         let port = listeners.first.map { Int(Socket.localPort($0)) } ?? 0
         shared = try Self.makeShared(settings, port: port, stop, logger)
         try poller.add(signals.descriptor, token: 0, for: .read)
@@ -48,29 +54,45 @@ final class Runtime {
     /// What is listened on, as "127.0.0.1:6379".
     var addresses: [String] { listeners.map { Socket.localAddress($0) } }
 
-    private static func listen(_ settings: RuntimeSettings) throws(SystemError) -> [Int32] {
+    /// The same of the peer port.
+    var peerAddresses: [String] { peerListeners.map { Socket.localAddress($0) } }
+
+    private static func listenForPeers(_ settings: RuntimeSettings) throws(SystemError) -> [Int32] {
+        do throws(SystemError) {
+            return try listen(settings.peers.addresses, settings.peers.port, settings.backlog)
+        } catch {
+            let hint = "for peers (--peer-port N chooses another port, 0 lets the system choose)"
+            throw SystemError(operation: "\(error.operation) \(hint)", errno: error.errno)
+        }
+    }
+
+    private static func listen(
+        _ addresses: [String], _ port: UInt16, _ backlog: Int
+    ) throws(SystemError) -> [Int32] {
         for attempt in 1... {
             do throws(SystemError) {
-                let listeners = try listenOnce(settings)
+                let listeners = try listenOnce(addresses, port, backlog)
                 if !listeners.isEmpty { return listeners }
             } catch {
                 // The port that the system chose for one address may be taken on the next (EADDRINUSE).
-                guard settings.port == 0, error.errno == 98, attempt < 16 else { throw error }
+                guard port == 0, error.errno == 98, attempt < 16 else { throw error }
                 continue
             }
             // EADDRNOTAVAIL: all of them were marked as optional, and none is there.
-            throw SystemError(operation: "listen on any of '\(settings.addresses.joined(separator: " "))'", errno: 99)
+            throw SystemError(operation: "listen on any of '\(addresses.joined(separator: " "))'", errno: 99)
         }
         return []
     }
 
     /// On every address the same port, also when it was left to the system.
-    private static func listenOnce(_ settings: RuntimeSettings) throws(SystemError) -> [Int32] {
+    private static func listenOnce(
+        _ addresses: [String], _ port: UInt16, _ backlog: Int
+    ) throws(SystemError) -> [Int32] {
         var listeners: [Int32] = []
-        for address in settings.addresses {
-            let port = settings.port == 0 ? listeners.first.map { Socket.localPort($0) } ?? 0 : settings.port
+        for address in addresses {
+            let port = port == 0 ? listeners.first.map { Socket.localPort($0) } ?? 0 : port
             do throws(SystemError) {
-                let listener = try Socket.listen(binding: address, port: port, backlog: settings.backlog)
+                let listener = try Socket.listen(binding: address, port: port, backlog: backlog)
                 if let listener { listeners.append(listener) }
             } catch {
                 for listener in listeners { Socket.close(listener) }
@@ -80,7 +102,7 @@ final class Runtime {
         return listeners
     }
 
-    private static func makeShared(
+    static func makeShared(
         _ settings: RuntimeSettings, port: Int, _ stop: Stop, _ logger: Logger
     ) throws(SystemError) -> Shared {
         let pages = HugePages()
@@ -103,13 +125,38 @@ final class Runtime {
             process: ProcessInterface(box, port: port, loopCount: settings.threads))
         var mailboxes: [Mailbox] = []
         for _ in 0..<settings.threads { mailboxes.append(try Mailbox()) }
-        let shared = Shared(node: node, locks: locks, mailboxes: mailboxes, stop: stop, logger: logger)
+        let shared = Shared(
+            node: node, locks: locks, mailboxes: mailboxes, peers: try PeerPost(), stop: stop, logger: logger)
         box.fill(shared)
         return shared
     }
 
-    /// Starts the loops.
+    /// Starts the loops and the thread of the peers.
     func start() throws(SystemError) {
+        try startLoops()
+        try startPeers()
+    }
+
+    private func startPeers() throws(SystemError) {
+        let (shared, options, listeners) = (shared, peerOptions, peerListeners)
+        let resolver = try Resolver(answeringTo: shared.peers)
+        shared.peers.isRunning.store(true, ordering: .releasing)
+        threads.append(
+            try Thread.start(name: "a2-peers") {
+                do {
+                    try PeerThread(
+                        shared: shared, options: options, listeners: listeners, resolver: resolver,
+                        machine: SilentPeers()
+                    ).run()
+                } catch {
+                    preconditionFailure("the thread of the peers could not start: \(error)")
+                }
+                shared.peers.isRunning.store(false, ordering: .releasing)
+                shared.stop.wakeUp.signal()
+            })
+    }
+
+    private func startLoops() throws(SystemError) {
         for index in shared.mailboxes.indices {
             let shared = shared
             let listeners = index == 0 ? listeners : []

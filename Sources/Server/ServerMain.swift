@@ -13,11 +13,12 @@ public enum ServerMain {
             return ExitStatus.configuration
         }
         do {
-            for warning in launch.warnings { logger.warning(warning) }
+            let peers = try launch.peerOptions()
+            for warning in launch.warnings + peers.warnings { logger.warning(warning) }
             if !launch.settings.flag(.ephemeral) {
                 logger.warning("nothing is persisted: data lives in memory only; --ephemeral says that this is meant")
             }
-            return try serve(launch, logger)
+            return try serve(launch, peers, logger)
         } catch {
             logger.error("not started", ["reason": "\(error)"])
             // Whoever started it by hand looks at the terminal, not at a file.
@@ -33,13 +34,14 @@ public enum ServerMain {
             path: path.isEmpty ? nil : path)
     }
 
-    private static func serve(_ launch: Launch, _ logger: Logger) throws -> Int32 {
+    private static func serve(_ launch: Launch, _ peers: PeerOptions, _ logger: Logger) throws -> Int32 {
         let loaded = try launch.effectiveSettings()
         let loopCount = loaded.integer(.threads) == 0 ? Thread.coreCount : loaded.integer(.threads)
         let settings = try fitted(loaded, loopCount: loopCount, logger)
         var chosen = RuntimeSettings()
         chosen.addresses = settings.list(.bind)
         chosen.port = UInt16(settings.integer(.port))
+        chosen.peers = peers
         chosen.backlog = settings.integer(.tcpBacklog)
         chosen.nodeNumber = UInt8(settings.integer(.nodeID))
         chosen.threads = loopCount
@@ -49,7 +51,8 @@ public enum ServerMain {
         chosen.configurationPath = launch.configurationPath
         let runtime = try Runtime(chosen, logger)
         let operations = Operations(
-            launch, loaded: loaded, shared: runtime.shared, addresses: runtime.addresses, notify: SystemNotify())
+            launch, loaded: loaded, shared: runtime.shared, addresses: runtime.addresses,
+            peerAddresses: runtime.peerAddresses, notify: SystemNotify())
         try runtime.start()
         operations.announceStart()
         return runtime.waitForTheEnd(operations)

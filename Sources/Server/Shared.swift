@@ -38,16 +38,18 @@ final class Shared: Sendable {
     let pausesWritesOnly = Atomic<Bool>(false)
     let isDraining = Atomic<Bool>(false)
     let loopsRunning: Atomic<Int>
+    let peers: PeerPost
     private let limitsBox: Guarded<ConnectionLimits>
     private let rewriteRequests = Guarded<[ClientAddress]>([])
     /// Asks the main thread to stop the process.
     let stop: Stop
     let logger: Logger
 
-    init(node: Node, locks: PartitionLocks, mailboxes: [Mailbox], stop: Stop, logger: Logger) {
+    init(node: Node, locks: PartitionLocks, mailboxes: [Mailbox], peers: PeerPost, stop: Stop, logger: Logger) {
         self.node = node
         self.locks = locks
         self.mailboxes = mailboxes
+        self.peers = peers
         self.stop = stop
         self.logger = logger
         loopsRunning = Atomic(mailboxes.count)
@@ -91,6 +93,8 @@ final class Shared: Sendable {
 final class LoopCounters: Sendable {
     let clients = Atomic<Int>(0)
     let blockedClients = Atomic<Int>(0)
+    /// In WAIT or WAITAOF: whom the peer thread tells what has been acknowledged.
+    let clientsWaiting = Atomic<Int>(0)
     let connectionsReceived = Atomic<UInt64>(0)
     let connectionsRejected = Atomic<UInt64>(0)
     let inputBytes = Atomic<UInt64>(0)

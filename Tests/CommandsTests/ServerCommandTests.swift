@@ -44,7 +44,15 @@ struct ServerCommandTests {
             ),
             ("CLIENT NO-TOUCH x", "-ERR syntax error"), ("CLIENT TRACKING off", "+OK"),
             ("WAIT x 0", "-ERR value is not an integer or out of range"), ("WAIT 1 -1", "-ERR timeout is negative"),
-            ("WAIT 0 0", ":0"), ("SHUTDOWN NOSAVE SAVE", "-ERR syntax error"),
+            ("WAIT 0 0", ":0"), ("WAITAOF 0 0 0", "*2 :0 :0"),
+            ("WAITAOF 2 0 0", "-ERR value is out of range, value must between 0 and 1"),
+            ("WAITAOF 0 -1 0", "-ERR value is out of range, must be positive"),
+            ("WAITAOF 0 x 0", "-ERR value is not an integer or out of range"),
+            ("WAITAOF 0 1 x", "-ERR timeout is not an integer or out of range"),
+            (
+                "WAITAOF 1 0 0",
+                "-ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
+            ), ("SHUTDOWN NOSAVE SAVE", "-ERR syntax error"),
             ("SLOWLOG GET -2", "-ERR count should be greater than or equal to -1"),
             ("LATENCY GRAPH x", "-ERR No samples available for event 'x'"),
             ("MEMORY USAGE nokey SAMPLES -1", "-ERR syntax error"), ("MEMORY USAGE nokey", "$-1"),

@@ -19,7 +19,7 @@ final class OperatedServer {
         let directory = try directory ?? TemporaryDirectory()
         self.directory = directory
         port = try ServerProcess.freePort()
-        var arguments = ["serve", "--ephemeral", "--port", "\(port)", "--peer-port", "\(try ServerProcess.freePort())"]
+        var arguments = ["serve", "--ephemeral", "--port", "\(port)", "--peer-port", "0"]
         arguments += ["--threads", "2"]
         if let configuration {
             arguments += ["--config", try directory.write(configuration, to: "a2.toml")]

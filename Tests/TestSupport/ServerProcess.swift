@@ -61,7 +61,7 @@ public final class ServerProcess {
             if let password = options.password { arguments += ["--requirepass", password] }
         case .a2:
             program = try TestEnvironment.a2Binary()
-            arguments = ["serve", "--ephemeral", "--port", "\(port)", "--peer-port", "\(try ServerProcess.freePort())"]
+            arguments = ["serve", "--ephemeral", "--port", "\(port)", "--peer-port", "0"]
             arguments += ["--threads", "\(options.threads)"]
             if let address = options.bindAddress { arguments += ["--bind", "127.0.0.1 \(address)"] }
             if let password = options.password {

@@ -59,6 +59,8 @@ ssize_t a2_receive(int socket, void *_Nonnull bytes, size_t count);
 ssize_t a2_send(int socket, const void *_Nonnull bytes, size_t count);
 ssize_t a2_send_vector(int socket, const struct iovec *_Nonnull parts, int count);
 int a2_shutdown(int socket);
+// Ends the output alone: the other end reads the end of the stream after what was sent.
+int a2_end_output(int socket);
 int a2_set_no_delay(int socket, int on);
 int a2_set_keep_alive(int socket, int idle_seconds);
 // Gives a connection up when what was sent stays unacknowledged this long.
