@@ -1,25 +1,32 @@
-/// What the cluster knows of one replica; the rows of the member table.
+/// What the cluster knows of one replica under one incarnation; the rows of the member table.
+///
+/// Two versions of a row merge part by part, each part by a maximum: the status only rises, so that nobody who left or
+/// was expelled comes back under the same incarnation because a message was late; of concurrent expels the later cut
+/// counts; and name, region and address are those of the higher epoch.
 import Base
 
 public enum MemberStatus: UInt8, Comparable, Sendable, CaseIterable {
-    /// Known, not yet acknowledged by every member: its base may not be cut.
+    /// Known and counted by whoever knows it, but not yet by every member: its base may not be cut.
     case joining = 1
-    /// Counts for stability.
+    /// Acknowledged by every member.
     case member = 2
+    /// Another incarnation has taken over the replica.
+    case replaced = 3
     /// Went by itself, after everybody had what it wrote.
-    case left = 3
+    case left = 4
     /// Was shut out; of its writes only those up to the entry's cut count.
-    case expelled = 4
+    case expelled = 5
 
     public static func < (left: MemberStatus, right: MemberStatus) -> Bool { left.rawValue < right.rawValue }
 
     /// Whether the replica is gone for good under this incarnation.
-    public var isGone: Bool { self == .left || self == .expelled }
+    public var isGone: Bool { self >= .replaced }
 
     public var name: String {
         switch self {
         case .joining: "joining"
         case .member: "member"
+        case .replaced: "replaced"
         case .left: "left"
         case .expelled: "expelled"
         }
@@ -33,14 +40,16 @@ public struct MemberEntry: Equatable, Sendable {
     public var region: String
     public var address: PeerAddress
     public var status: MemberStatus
-    /// Grows with every change of the entry; of two entries of one incarnation and rank the higher epoch wins.
+    /// Grows with every change of name, region or address, and from one incarnation of a replica to the next.
     public var epoch: UInt64
-    /// The last stamp of an expelled replica that counts; zero for all others.
+    /// The last stamp that counts of a replica that is gone; zero: all of them.
     public var cut: Stamp
+    /// An expel that waits for nobody's acknowledgement.
+    public var isForced: Bool
 
     public init(
         replica: Replica, incarnation: UInt128, name: String, region: String, address: PeerAddress,
-        status: MemberStatus = .joining, epoch: UInt64 = 1, cut: Stamp = .zero
+        status: MemberStatus = .joining, epoch: UInt64 = 1, cut: Stamp = .zero, isForced: Bool = false
     ) {
         self.replica = replica
         self.incarnation = incarnation
@@ -50,5 +59,43 @@ public struct MemberEntry: Equatable, Sendable {
         self.status = status
         self.epoch = epoch
         self.cut = cut
+        self.isForced = isForced
+    }
+
+    public init(_ identity: PeerIdentity, status: MemberStatus = .joining, epoch: UInt64 = 1) {
+        self.init(
+            replica: identity.replica, incarnation: identity.incarnation, name: identity.name,
+            region: identity.region, address: identity.address, status: status, epoch: epoch)
+    }
+
+    /// How people know the node: its name where it has one, and its number.
+    public var label: String { name.isEmpty ? "node \(replica)" : "node \(replica) (\(name))" }
+
+    /// The rows of the table stand in this order.
+    static func isOrdered(_ left: MemberEntry, _ right: MemberEntry) -> Bool {
+        left.replica == right.replica ? left.incarnation < right.incarnation : left.replica < right.replica
+    }
+
+    /// The join of two versions of one row.
+    mutating func formJoin(_ other: MemberEntry) {
+        precondition(replica == other.replica && incarnation == other.incarnation, "rows of different members")
+        if isDetailsOlder(than: other) {
+            name = other.name
+            region = other.region
+            address = other.address
+            epoch = other.epoch
+        }
+        status = max(status, other.status)
+        cut = max(cut, other.cut)
+        isForced = isForced || other.isForced
+    }
+
+    private func isDetailsOlder(than other: MemberEntry) -> Bool {
+        if epoch != other.epoch { return epoch < other.epoch }
+        // Changed in two places at once: any order will do as long as everybody has it.
+        if address != other.address {
+            return (address.host, address.port) < (other.address.host, other.address.port)
+        }
+        return (name, region) < (other.name, other.region)
     }
 }

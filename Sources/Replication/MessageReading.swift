@@ -218,9 +218,11 @@ extension ByteReader {
             let status = MemberStatus(rawValue: byte())
         else { return nil }
         let epoch = varint()
+        let cut = Stamp(rawValue: littleEndian(UInt64.self))
+        guard let isForced = flag() else { return nil }
         return MemberEntry(
             replica: replica, incarnation: incarnation, name: name, region: region, address: address, status: status,
-            epoch: epoch, cut: Stamp(rawValue: littleEndian(UInt64.self)))
+            epoch: epoch, cut: cut, isForced: isForced)
     }
 
     /// Ascending by replica, as `Versions` has them.

@@ -50,7 +50,7 @@ private struct MessageMaker {
     mutating func entry() throws -> MemberEntry {
         MemberEntry(
             replica: replica(), incarnation: wide(), name: text(), region: text(), address: try address(),
-            status: MemberStatus.allCases[random.below(4)], epoch: number(), cut: stamp())
+            status: MemberStatus.allCases[random.below(5)], epoch: number(), cut: stamp(), isForced: flag())
     }
 
     mutating func heartbeat() -> Heartbeat {

@@ -1,0 +1,91 @@
+/// What a node knows when somebody introduces himself, and whom it turns away for it.
+import Base
+
+public struct HandshakeFacts: Sendable {
+    /// How far the window of an incarnation has been applied here.
+    public struct ResumePoint: Equatable, Sendable {
+        public var replica: Replica
+        public var incarnation: UInt128
+        public var position: UInt64
+
+        public init(_ replica: Replica, incarnation: UInt128, position: UInt64) {
+            self.replica = replica
+            self.incarnation = incarnation
+            self.position = position
+        }
+    }
+
+    public var table: MemberTable
+    /// Whoever has an established link with this node now, in either direction.
+    public var connected: [PeerIdentity]
+    public var resumePoints: [ResumePoint]
+
+    public init(
+        table: MemberTable = MemberTable(), connected: [PeerIdentity] = [], resumePoints: [ResumePoint] = []
+    ) {
+        self.table = table
+        self.connected = connected
+        self.resumePoints = resumePoints
+    }
+
+    /// Positions of another incarnation are positions in another window.
+    func resumePoint(of identity: PeerIdentity) -> UInt64? {
+        resumePoints.first { $0.replica == identity.replica && $0.incarnation == identity.incarnation }?.position
+    }
+
+    /// Everything that is checked once the other has proved that it belongs to the cluster.
+    func check(_ theirs: PeerIdentity, _ own: PeerIdentity) throws(Refusal) {
+        try checkGone(theirs)
+        for other in connected { try Self.checkDuplicate(theirs, other) }
+    }
+
+    private func checkGone(_ theirs: PeerIdentity) throws(Refusal) {
+        guard let entry = table.entry(of: theirs.replica, incarnation: theirs.incarnation), entry.status.isGone else {
+            return
+        }
+        let remedy = "start it with an empty data directory and it joins anew"
+        switch entry.status {
+        case .expelled: throw Refusal(.expelled, "\(theirs.label) was expelled from the cluster: \(remedy)")
+        case .left: throw Refusal(.expelled, "\(theirs.label) has left the cluster: \(remedy)")
+        default:
+            throw Refusal(
+                .expelled,
+                "\(theirs.label) was replaced by another node of this id: give it another --node-id, or \(remedy) once "
+                    + "the other one is stopped")
+        }
+    }
+
+    static func checkCluster(_ theirs: PeerIdentity, _ own: PeerIdentity) throws(Refusal) {
+        guard theirs.cluster != own.cluster else { return }
+        throw Refusal(
+            .otherCluster,
+            "\(theirs.label) belongs to cluster '\(theirs.cluster)', \(own.label) to '\(own.cluster)': give both the "
+                + "same --cluster, or take the address out of --peer")
+    }
+
+    /// A node that dials an address of its own is no news; another one that claims to be it is.
+    static func checkOneself(_ theirs: PeerIdentity, _ own: PeerIdentity) throws(Refusal) {
+        if theirs.incarnation == own.incarnation, theirs.replica == own.replica, theirs.address == own.address {
+            throw Refusal(.oneself, "\(own.label) has dialled itself")
+        }
+        try checkDuplicate(theirs, own)
+    }
+
+    /// `other` is running now: nobody else may have its node id, or a copy of its data directory.
+    private static func checkDuplicate(_ theirs: PeerIdentity, _ other: PeerIdentity) throws(Refusal) {
+        let isSameNode = theirs.replica.node == other.replica.node
+        let isSameIncarnation = theirs.incarnation == other.incarnation
+        if isSameIncarnation {
+            if isSameNode, theirs.address == other.address { return }
+            throw Refusal(
+                .duplicateNode,
+                "\(theirs.label) runs on a copy of the data directory of \(other.label), which is connected: start one "
+                    + "of them with an empty data directory and a --node-id of its own")
+        }
+        guard isSameNode else { return }
+        throw Refusal(
+            .duplicateNode,
+            "\(theirs.label) has the node id of \(other.label), which is connected: give one of them another --node-id, "
+                + "or stop the old one first")
+    }
+}
