@@ -64,6 +64,16 @@ public struct Faults: OptionSet, Sendable {
     public static let severalRecords = Faults(rawValue: 256)
     public static let ignoresCut = Faults(rawValue: 512)
     public static let settlesAtOwnCut = Faults(rawValue: 1024)
+    /// A state's versions are taken over before its keys.
+    public static let joinRaisesEarly = Faults(rawValue: 2048)
+    /// What the sender of a state removed ahead of its coming is not taken over.
+    public static let joinForgetsPending = Faults(rawValue: 4096)
+    /// What the sender of a state does not have stays.
+    public static let joinKeepsAbsent = Faults(rawValue: 8192)
+    /// What the sender of a state left out is taken for absent.
+    public static let joinClearsUnsent = Faults(rawValue: 16384)
+    /// Parts that settled go by their own stamps, as if nobody had settled anything.
+    public static let joinIgnoresPast = Faults(rawValue: 32768)
 }
 
 /// The receiver's side of a merge: what it has applied in the partition, and what it remembers of removes

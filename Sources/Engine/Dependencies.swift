@@ -7,15 +7,15 @@ import Base
 import CRDT
 
 struct Dependencies {
-    private struct Origin {
+    struct Origin {
         let replica: Replica
         var versions: Versions
     }
 
     /// Of each origin, what its last frame applied here depends on.
-    private var origins: [Origin] = []
+    private(set) var origins: [Origin] = []
     /// As this replica's last frame told them.
-    private var told = Versions()
+    private(set) var told = Versions()
     private var tellsAll = true
     /// The next frame of this replica has something to tell.
     private(set) var hasNews = true
@@ -52,6 +52,9 @@ struct Dependencies {
             origins.append(Origin(replica: replica, versions: versions))
         }
     }
+
+    /// The next frame of the origin cannot build on what is known here.
+    mutating func forget(_ replica: Replica) { origins.removeAll { $0.replica == replica } }
 }
 
 extension Partition {

@@ -34,6 +34,12 @@ public struct Partition: ~Copyable {
     var unsettled = WaitingKeys()
     /// Databases that the frame being drafted has flushed while it accumulates.
     var flushedDatabases: [Int] = []
+    /// Nothing settles before the settle cut has passed this: strangers have met, whose cuts did not speak of each
+    /// other's writes.
+    var settlesAfter = Stamp.zero
+    /// The latest stamp of this replica that a peer's state has shown.
+    var ownPast = Stamp.zero
+    var digestCache = DigestCache()
     /// The stamp of this replica's latest frame here.
     public internal(set) var latestOwnStamp = Stamp.zero
 

@@ -12,6 +12,7 @@ extension Partition {
     /// What every member has announced as its cut: history at or before it may be forgotten.
     public var settleCut: Stamp {
         if isSole { return latestOwnStamp }
+        if announcedByAll < settlesAfter { return .zero }
         return receiver.faults.contains(.settlesAtOwnCut) ? cut : announcedByAll
     }
 

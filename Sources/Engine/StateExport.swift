@@ -1,0 +1,217 @@
+/// One partition's state as bytes, written in slices between which clients get their turn.
+///
+///     state    = head slice … end(2)
+///     head     = version(1) salt(8) versions fences cut(8) settleCut(8) chains deferred clears flushes
+///     chains   = count, then replica(varint) versions: what the last frame of each origin depends on
+///     deferred = count, then database key count, then stamp(8) kind(1: 1 with an element) [element]
+///     clears   = count, then database key count, then clear     flushes = count, then database clear
+///     clear    = slots(1) stamp(8) prev(8) cut(8) versions
+///     slice    = 1 versions fences settleCut(8) entry … 0
+///     entry    = 16 + (1 deadline · 2 integer · 4 raw), database key stamp(8) [deadline(8)] value or integer(8)
+///              | 32 database key state | 48 hash(8): a key of this name is here, and was left out
+///
+/// Versions raise the receiver's only as far as the head's, which are older than every key. What a slice's keys
+/// lack is judged by the slice's own, as the partition stood then. The hash of a name is salted, so that nobody
+/// can choose names that pass for each other.
+import Base
+import CRDT
+
+public struct StateExport: Sendable {
+    public static let version: UInt8 = 1
+
+    enum Tag {
+        static let endOfSlice: UInt8 = 0
+        static let slice: UInt8 = 1
+        static let endOfState: UInt8 = 2
+        static let plain: UInt8 = 16
+        static let plainDeadline: UInt8 = 1
+        static let plainInteger: UInt8 = 2
+        static let plainRaw: UInt8 = 4
+        static let general: UInt8 = 32
+        static let name: UInt8 = 48
+    }
+
+    /// A key that was deleted and written anew shows only the later record; whoever wrote it had not heard of the
+    /// remove yet, so the two lie no further apart than news takes to travel.
+    static let marginMilliseconds: UInt64 = 60_000
+
+    private let request: StateRequest
+    private var salt: UInt64 = 0
+    /// Keys last written up to here are known where this goes.
+    private var since = Stamp.zero
+    private var database = 0
+    private var position: UInt64 = 0
+    private let margin: UInt64
+
+    public init(_ request: StateRequest) { self.init(request, marginMilliseconds: Self.marginMilliseconds) }
+
+    init(_ request: StateRequest, marginMilliseconds: UInt64) {
+        self.request = request
+        margin = marginMilliseconds
+    }
+
+    /// To be called once, before the first slice; the partition is lent for the length of each call.
+    public mutating func writeHead(_ partition: UnsafeMutablePointer<Partition>, into out: inout ByteBuffer) {
+        let versions = partition.pointee.versions
+        if !request.isEmpty { since = firstNews(versions) }
+        salt = partition.pointee.exportSalt(versions)
+        out.append(Self.version)
+        out.append(littleEndian: salt)
+        out.append(versions)
+        out.append(partition.pointee.fences)
+        out.append(partition.pointee.announcedCut)
+        out.append(partition.pointee.settleCut)
+        partition.pointee.appendChains(to: &out)
+        out.append(partition.pointee.receiver.deferred)
+        out.append(partition.pointee.receiver.pendingClears)
+    }
+
+    /// The lowest coverage among replicas of which this node has news, less the margin.
+    private func firstNews(_ versions: Versions) -> Stamp {
+        var lowest = Stamp.distantFuture
+        for stamp in versions.stamps {
+            let there = request.coverage(of: stamp.replica)
+            if stamp > there { lowest = min(lowest, there) }
+        }
+        if lowest == .distantFuture { return lowest }
+        let distance = margin << (Stamp.counterBits + Stamp.replicaBits)
+        return Stamp(rawValue: lowest.rawValue > distance ? lowest.rawValue - distance : 0)
+    }
+
+    /// Writes the keys of the next buckets. Returns whether that was the last of the state.
+    public mutating func writeSlice(
+        _ partition: UnsafeMutablePointer<Partition>, bucketsMax: Int, into out: inout ByteBuffer
+    ) -> Bool {
+        out.append(Tag.slice)
+        out.append(partition.pointee.versions)
+        out.append(partition.pointee.fences)
+        out.append(partition.pointee.settleCut)
+        var left = bucketsMax
+        while left > 0, database < partition.pointee.databaseCount {
+            if partition.pointee.tables[database].count == 0 {
+                database += 1
+                position = 0
+                continue
+            }
+            let next = partition.pointee.tables[database].visit(position) { write($0.entry, &out) }
+            position = next ?? 0
+            if next == nil { database += 1 }
+            left -= 1
+        }
+        out.append(Tag.endOfSlice)
+        guard database == partition.pointee.databaseCount else { return false }
+        out.append(Tag.endOfState)
+        return true
+    }
+
+    @inline(__always)
+    private func write(_ entry: Entry, _ out: inout ByteBuffer) {
+        if entry.stamp <= since {
+            out.append(Tag.name)
+            out.append(littleEndian: Self.nameHash(entry.key, database: database, salt: salt))
+        } else {
+            entry.export(database: database, to: &out)
+        }
+    }
+
+    @inline(__always)
+    static func nameHash(_ name: ByteView, database: Int, salt: UInt64) -> UInt64 {
+        keyHash(name, seed: salt &+ UInt64(truncatingIfNeeded: database) &* 0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+extension Entry {
+    /// The key whole; its stamp is the key's last.
+    func export(database: Int, to out: inout ByteBuffer) {
+        if kind == .general {
+            out.append(StateExport.Tag.general)
+            out.append(varint: database)
+            out.append(varint: key.count)
+            out.append(key)
+            general.takeUnretainedValue().state.encode(to: &out)
+            return
+        }
+        out.reserve(key.count + 64)
+        out.append(
+            StateExport.Tag.plain | (hasDeadline ? StateExport.Tag.plainDeadline : 0)
+                | (kind == .integer ? StateExport.Tag.plainInteger : 0) | (isRaw ? StateExport.Tag.plainRaw : 0))
+        out.append(varint: database)
+        out.append(varint: key.count)
+        out.append(key)
+        out.append(littleEndian: stamp.rawValue)
+        if hasDeadline { out.append(littleEndian: deadlineMilliseconds) }
+        if kind == .integer {
+            out.append(littleEndian: integer)
+        } else {
+            let value = kind == .shared ? block.view : inlineBytes
+            out.append(varint: value.count)
+            out.append(value)
+        }
+    }
+}
+
+extension Partition {
+    /// Differs from one state to the next, and nobody outside can tell it in advance.
+    func exportSalt(_ versions: Versions) -> UInt64 {
+        var bytes = ByteBuffer(capacity: 64)
+        bytes.append(versions)
+        return keyHash(bytes.view, seed: hashSeed)
+    }
+
+    fileprivate func appendChains(to out: inout ByteBuffer) {
+        out.append(varint: dependencyChain.origins.count + 1)
+        for origin in dependencyChain.origins {
+            out.append(varint: UInt64(origin.replica.rawValue))
+            out.append(origin.versions)
+        }
+        out.append(varint: UInt64(replica.rawValue))
+        out.append(Versions(dependencyChain.told.stamps.filter { $0.replica != replica }))
+    }
+}
+
+extension ByteBuffer {
+    fileprivate mutating func append(_ key: DatabaseKey) {
+        append(varint: key.database)
+        append(varint: key.key.count)
+        append(key.key)
+    }
+
+    fileprivate mutating func append(_ deferred: Deferred) {
+        let sorted = deferred.sorted
+        append(varint: sorted.count)
+        for (key, dots) in sorted {
+            append(key)
+            append(varint: dots.count)
+            for dot in dots {
+                append(dot.stamp)
+                append(dot.element == nil ? 0 : 1 as UInt8)
+                guard let element = dot.element else { continue }
+                append(varint: element.count)
+                append(element)
+            }
+        }
+    }
+
+    fileprivate mutating func append(_ clears: PendingClears) {
+        let keys = clears.sortedKeys
+        append(varint: keys.count)
+        for (key, clears) in keys {
+            append(key)
+            append(varint: clears.count)
+            for clear in clears { append(clear) }
+        }
+        append(varint: clears.databaseClears.count)
+        for (database, clear) in clears.databaseClears {
+            append(varint: database)
+            append(clear)
+        }
+    }
+
+    private mutating func append(_ clear: PendingClears.Clear) {
+        append(clear.slots.rawValue)
+        append(clear.context.stamp)
+        append(clear.context.prev)
+        append(clear.context.cut)
+        append(clear.context.dependencies)
+    }
+}
