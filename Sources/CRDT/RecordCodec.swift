@@ -209,7 +209,7 @@ public enum RecordCodec {
     // MARK: fields
 
     @inline(__always)
-    private static func appendHeader(_ flags: Flags, _ database: Int, _ key: ByteView, to out: inout ByteBuffer) {
+    static func appendHeader(_ flags: Flags, _ database: Int, _ key: ByteView, to out: inout ByteBuffer) {
         out.append(flags.rawValue)
         out.append(varint: database)
         out.append(varint: key.count)
@@ -227,7 +227,7 @@ public enum RecordCodec {
     }
 
     @inline(__always)
-    private static func append(deadline: Int64, to out: inout ByteBuffer) {
+    static func append(deadline: Int64, to out: inout ByteBuffer) {
         out.append(varint: deadline == DeadlineRegister.persist ? 0 : UInt64(max(deadline, 0)) + 1)
     }
 

@@ -271,6 +271,7 @@ extension KeyHandle.Description {
         case .bytes: "bytes"
         case .integer: "integer"
         case .shared: "shared"
+        case .counter: "counter"
         case .general: "history"
         }
     }

@@ -8,8 +8,9 @@
 ///    16  value length u32
 ///    20  [deadline i64] [key length u32] key, value
 ///
-/// A value is inline bytes, an inline integer, a counted block (large), or the general state of a key whose
-/// history has not settled. Guarded by its partition's lock.
+/// A value is inline bytes, an inline integer, a counted block (large), a counter whose increments have not
+/// settled (see CompactCounter), or the general state of a key whose history has not settled. Guarded by its
+/// partition's lock.
 import Base
 import CIntrinsics
 
@@ -17,13 +18,14 @@ public struct Entry {
     public let address: UnsafeMutableRawPointer
 
     public enum Kind: UInt8 {
-        case bytes, integer, shared, general
+        case bytes, integer, shared, general, counter
     }
 
     static let headerBytes = 20
     private static let flagDeadline: UInt8 = 1
     private static let flagWideKey: UInt8 = 2
     private static let flagRaw: UInt8 = 4
+    private static let flagWaits: UInt8 = 8
     private static let keyLengthWide = 65535
 
     @inline(__always)
@@ -64,6 +66,17 @@ public struct Entry {
         get { flags & Self.flagRaw != 0 }
         nonmutating set { flags = newValue ? flags | Self.flagRaw : flags & ~Self.flagRaw }
     }
+
+    /// Stands in the partition's queue of what is to settle; plain values may still do.
+    @inline(__always)
+    var waits: Bool {
+        get { flags & Self.flagWaits != 0 }
+        nonmutating set { flags = newValue ? flags | Self.flagWaits : flags & ~Self.flagWaits }
+    }
+
+    /// A history that has not settled, in either form.
+    @inline(__always)
+    var isUnsettled: Bool { kind.rawValue >= Kind.general.rawValue }
 
     @inline(__always)
     public var keyLength: Int {

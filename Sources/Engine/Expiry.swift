@@ -60,10 +60,9 @@ extension Partition {
     /// Whether a key that does not exist any more can be forgotten: its past deadline is stable, so no member can
     /// still hold a write that would have moved it. A history goes only as a whole, and once it has settled.
     func mayReclaim(_ entry: Entry, _ nowMilliseconds: Int64) -> Bool {
-        guard entry.kind == .general else {
+        guard let state = history(of: entry) else {
             return isSole || settleCut.unixMilliseconds >= entry.deadlineMilliseconds
         }
-        let state = entry.general.takeUnretainedValue().state
         if isSole { return !state.exists(at: nowMilliseconds) }
         return state.modified <= settleCut && !state.exists(at: settleCut.unixMilliseconds)
     }

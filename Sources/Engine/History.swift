@@ -29,13 +29,12 @@ extension Partition {
         var history = History()
         history.deferredKeys = receiver.deferred.sorted.count
         history.pendingClears = receiver.pendingClears.sortedKeys.count + receiver.pendingClears.databaseClears.count
-        history.waitingKeys = unsettled.count
+        history.waitingKeys = unsettled.count + waitingCounters.count
         for database in 0..<databaseCount {
             var position: UInt64? = 0
             while let at = position {
                 position = tables[database].visit(at) { slot in
-                    guard slot.entry.kind == .general else { return }
-                    let state = slot.entry.general.takeUnretainedValue().state
+                    guard let state = self.history(of: slot.entry) else { return }
                     let living = state.living(at: settleCut.unixMilliseconds)
                     if state.modified <= settleCut, living.winningType != nil, living != state {
                         history.outlivedStrings += 1

@@ -169,6 +169,7 @@ extension Partition {
         let isSettled = entry.stamp <= settleCut || isSole
         switch entry.kind {
         case .general: return entry.general.takeUnretainedValue().state
+        case .counter: return CompactCounter(entry).state
         case .bytes:
             return KeyState(
                 value: entry.inlineBytes.array, stamp: entry.stamp, deadline: deadline, isSettled: isSettled)
@@ -190,19 +191,12 @@ extension Partition {
             return
         }
         if let compact = state.compact {
-            compact.value.withView { value in
-                let isLarge = value.count >= Limits.sharedValueBytesMin
-                let entry = handle.shape(
-                    position, kind: isLarge ? .shared : .bytes, valueLength: isLarge ? 8 : value.count,
-                    deadline: compact.deadline, stamp: compact.dot)
-                if isLarge {
-                    let block = SharedBlock.copying(value)
-                    entry.block = block
-                    ownedBytes += block.footprintBytes
-                } else {
-                    entry.valueAddress.copyMemory(from: value.start, byteCount: value.count)
-                }
-            }
+            compact.value.withView { handle.putPlain($0, compact.deadline, compact.dot, position) }
+            return
+        }
+        if !isSole, state.modified > settleCut, let counter = CompactCounter(state),
+            store(counter, at: position, for: handle)
+        {
             return
         }
         let entry = handle.shape(

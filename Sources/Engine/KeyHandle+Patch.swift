@@ -105,7 +105,7 @@ extension KeyHandle {
         switch entry.kind {
         case .bytes: value = entry.inlineBytes
         case .shared: value = entry.block.view
-        case .integer, .general: return true
+        case .integer, .general, .counter: return true
         }
         return byteOffset >= value.count || (value[byteOffset] & mask != 0) != bit
     }
@@ -159,6 +159,7 @@ extension KeyHandle {
         case .bytes: entry.inlineBytes.count
         case .integer: decimalLength(entry.integer)
         case .shared: entry.block.count
+        case .counter: decimalLength(entry.counterShown)
         case .general: entry.general.takeUnretainedValue().text(at: context.pointee.nowMilliseconds)?.count ?? 0
         }
     }

@@ -2,8 +2,9 @@
 ///
 /// Each method has two ways. The short one is for a node that is its own only member, where everything it
 /// has written is stable at once: the compact entry is changed in place and the record written straight into
-/// the draft. Everything else (peers, several writes in one frame, a key whose history has not settled) goes
-/// through the general state in `KeyHandle+General`, by the same rules that merge a peer's record.
+/// the draft. SET, DEL and INCR have a third, in `KeyHandle+Shared`: the same with peers. Everything else
+/// (several writes in one frame, a key with another history that has not settled) goes through the general
+/// state in `KeyHandle+General`, by the same rules that merge a peer's record.
 import Base
 import CIntrinsics
 import CRDT
@@ -40,7 +41,7 @@ extension KeyHandle {
     @inline(__always)
     func shortWay(_ position: SlotPosition?) -> Bool {
         guard partition.pointee.isSole, !context.pointee.accumulates else { return false }
-        return position == nil || position.unsafelyUnwrapped.entry.kind != .general
+        return position == nil || !position.unsafelyUnwrapped.entry.isUnsettled
     }
 
     /// Tells clients that watch the key that it was written.
@@ -54,18 +55,20 @@ extension KeyHandle {
     /// SET: everything observed of the key goes, the new value stands alone.
     @inline(__always)
     public func set(_ value: NewValue, deadline change: DeadlineChange = .none) {
+        if writesShared { return sharedSet(value, change) }
         let position = liveEntry()
         guard shortWay(position) else { return generalSet(value, change) }
+        plainSet(value, change, position)
+    }
+
+    /// SET over a plain value or none: whoever has seen all of it need not say what it was.
+    @inline(__always)
+    func plainSet(_ value: NewValue, _ change: DeadlineChange, _ position: SlotPosition?) {
         let deadline: Int64?
         switch change {
         case .none: deadline = nil
         case .at(let milliseconds): deadline = milliseconds
-        case .keep:
-            if let entry = position?.entry, entry.hasDeadline {
-                deadline = entry.deadlineMilliseconds
-            } else {
-                deadline = nil
-            }
+        case .keep: deadline = keptDeadline(position)
         }
         let stamp = partition.pointee.stampForWrite(&context.pointee)
         noteWrite()
@@ -79,6 +82,14 @@ extension KeyHandle {
         case .block(let block):
             adopt(block, position, deadline, stamp)
         }
+    }
+
+    @inline(__always)
+    func keptDeadline(_ position: SlotPosition?) -> Int64? {
+        guard let entry = position?.entry, entry.hasDeadline,
+            entry.deadlineMilliseconds > context.pointee.nowMilliseconds
+        else { return nil }
+        return entry.deadlineMilliseconds
     }
 
     @inline(__always)
@@ -132,6 +143,7 @@ extension KeyHandle {
         noteAccess(old)
         let entry = partition.pointee.allocate(
             kind: kind, key: name, valueLength: valueLength, deadline: deadline, stamp: stamp, access: old.access)
+        entry.waits = old.waits
         partition.pointee.countDeadline(database, from: old.hasDeadline, to: deadline)
         position.point(at: entry)
         partition.pointee.free(old)
@@ -139,7 +151,7 @@ extension KeyHandle {
     }
 
     @inline(__always)
-    private func setDeadline(_ entry: Entry, _ deadline: Int64) {
+    func setDeadline(_ entry: Entry, _ deadline: Int64) {
         entry.deadlineMilliseconds = deadline
         if deadline < partition.pointee.earliestDeadlineMilliseconds {
             partition.pointee.earliestDeadlineMilliseconds = deadline
@@ -150,7 +162,13 @@ extension KeyHandle {
     @discardableResult
     public func delete() -> Bool {
         guard let position = liveEntry() else { return false }
+        if writesShared { return sharedDelete(position) }
         guard shortWay(position) else { return generalDelete() }
+        return plainDelete(position)
+    }
+
+    @inline(__always)
+    func plainDelete(_ position: SlotPosition) -> Bool {
         _ = partition.pointee.stampForWrite(&context.pointee)
         noteWrite()
         RecordCodec.appendClear(database: database, key: name, to: &context.pointee.records)
@@ -161,6 +179,7 @@ extension KeyHandle {
     /// INCRBY: adds to whatever number stands there, concurrently with everybody else.
     @inline(__always)
     public func increment(by amount: Int64) throws(IncrementFailure) -> Int64 {
+        if writesShared { return try sharedIncrement(by: amount) }
         let position = liveEntry()
         guard shortWay(position) else { return try generalIncrement(by: amount) }
         var present: Int64 = 0

@@ -44,13 +44,20 @@ extension KeyHandle {
     @inline(__always)
     func liveEntry() -> SlotPosition? {
         guard let position = partition.pointee.tables[database].find(name, hash) else { return nil }
-        if position.entry.hasDeadline || position.entry.kind == .general { return visible(position) }
+        if position.entry.hasDeadline || position.entry.isUnsettled { return visible(position) }
         return position
     }
 
     @inline(never)
     private func visible(_ position: SlotPosition) -> SlotPosition? {
-        let entry = position.entry
+        var entry = position.entry
+        if entry.kind == .counter {
+            guard entry.hasDeadline, entry.deadlineMilliseconds <= context.pointee.nowMilliseconds else {
+                return entry.counterExists ? position : nil
+            }
+            partition.pointee.generalize(position, self)
+            entry = position.entry
+        }
         if entry.kind == .general {
             // What somebody wrote without having seen the deadline outlives it; what is only remembered of a
             // deleted key is no key.
@@ -119,6 +126,7 @@ extension KeyHandle {
         case .bytes: return .bytes(entry.inlineBytes)
         case .integer: return .integer(entry.integer)
         case .shared: return .shared(entry.block)
+        case .counter: return .integer(entry.counterShown)
         case .general: return entry.general.takeUnretainedValue().stringValue(at: context.pointee.nowMilliseconds)
         }
     }

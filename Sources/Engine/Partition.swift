@@ -32,6 +32,8 @@ public struct Partition: ~Copyable {
     var dependencyChain = Dependencies()
     /// Keys in general form, to be settled when the cut moves.
     var unsettled = WaitingKeys()
+    /// Counters that have not settled.
+    var waitingCounters = WaitingCounters()
     /// Databases that the frame being drafted has flushed while it accumulates.
     var flushedDatabases: [Int] = []
     /// Nothing settles before the settle cut has passed this: strangers have met, whose cuts did not speak of each
@@ -45,7 +47,7 @@ public struct Partition: ~Copyable {
 
     /// Bytes of shared blocks and other memory that entries own outside the arena.
     var ownedBytes = 0
-    /// Entries that hold something the arena cannot free by itself.
+    /// Entries that hold something the arena cannot free by itself, or a history.
     var owningEntries = 0
     /// What `footprintBytes` was when it was last added to the node's total.
     private var reportedBytes = 0
@@ -174,13 +176,13 @@ public struct Partition: ~Copyable {
         switch entry.kind {
         case .shared: entry.block.release()
         case .general: entry.general.release()
-        case .bytes, .integer: break
+        case .bytes, .integer, .counter: break
         }
     }
 
     @inline(__always)
     static func ownsMemory(_ entry: Entry) -> Bool {
-        entry.kind == .shared || entry.kind == .general || entry.allocatedBytes > Arena.blockBytesMax
+        entry.kind.rawValue >= Entry.Kind.shared.rawValue || entry.allocatedBytes > Arena.blockBytesMax
     }
 
     @inline(__always)

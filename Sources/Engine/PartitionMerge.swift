@@ -40,19 +40,27 @@ extension Partition {
         if !receiver.faults.contains(.ignoresCut) {
             guard holdsEverything(upTo: frame.cut, of: frame.dependencies) else { return .waitsForCut }
         }
-        guard let decoded = decode(records) else { return .malformed }
         receiver.versions.advance(to: latestOwnStamp)
+        guard apply(records, frame, &context) else { return .malformed }
+        receiver.advance(to: frame.stamp)
+        dependencyChain.remember(frame.dependencies, of: frame.origin)
+        dependencyChain.noteNews()
+        clock.observe(frame.stamp)
+        return .applied
+    }
+
+    /// The general way. False, and nothing changed, where the records are malformed.
+    mutating func applyAny(
+        _ records: ByteView, _ frame: FrameContext, _ context: inout ExecutionContext
+    ) -> Bool {
+        guard let decoded = decode(records) else { return false }
         for record in decoded {
             switch record {
             case .key(let key, let delta): merge(delta, key, frame, &context)
             case .clearDatabase(let database): mergeClear(database, frame, &context)
             }
         }
-        receiver.advance(to: frame.stamp)
-        dependencyChain.remember(frame.dependencies, of: frame.origin)
-        dependencyChain.noteNews()
-        clock.observe(frame.stamp)
-        return .applied
+        return true
     }
 
     private func decode(_ records: ByteView) -> [Record]? {
@@ -123,8 +131,15 @@ extension Partition {
         }
     }
 
-    /// Forgets the history that no frame still in flight can ask for.
-    public mutating func settleWhatIsStable(_ context: inout ExecutionContext) {
+    /// Forgets the history that no frame still in flight can ask for. Returns whether there is more to do at
+    /// once: counters settle in slices.
+    @discardableResult
+    public mutating func settleWhatIsStable(_ context: inout ExecutionContext) -> Bool {
+        settleHistories(&context)
+        return settleCounters(countMax: WaitingCounters.sliceMax, &context)
+    }
+
+    private mutating func settleHistories(_ context: inout ExecutionContext) {
         guard !unsettled.isEmpty, isSole || settleCut > unsettled.cut else { return }
         for key in unsettled.take(at: settleCut) {
             key.key.withView { name in

@@ -27,9 +27,7 @@ extension Partition {
 
     @inline(__always)
     private func visibleType(_ entry: Entry, _ nowMilliseconds: Int64) -> ValueType? {
-        if entry.kind == .general {
-            return entry.general.takeUnretainedValue().state.type(at: nowMilliseconds)
-        }
+        if let state = history(of: entry) { return state.type(at: nowMilliseconds) }
         return isExpired(entry, nowMilliseconds) ? nil : .string
     }
 
@@ -82,7 +80,7 @@ extension Partition {
             var position: UInt64? = 0
             while let at = position {
                 position = tables[database].visit(at) { slot in
-                    if slot.entry.kind == .general { names.append(slot.entry.key.array) }
+                    if slot.entry.isUnsettled { names.append(slot.entry.key.array) }
                 }
             }
         }
@@ -99,7 +97,7 @@ extension Partition {
         var kept = 0
         var position: UInt64? = owningEntries > 0 ? 0 : nil
         while let at = position {
-            position = table.pointee.visit(at) { slot in if slot.entry.kind == .general { kept += 1 } }
+            position = table.pointee.visit(at) { slot in if slot.entry.isUnsettled { kept += 1 } }
         }
         if kept > 0 { return discardPlain(database) }
         // Where nothing else lives here the arena forgets all blocks at once; only what is outside it is freed.
@@ -123,7 +121,7 @@ extension Partition {
         for name in keys(of: database) {
             name.withView { name in
                 let hash = hash(of: name)
-                guard let found = tables[database].find(name, hash), found.entry.kind != .general else { return }
+                guard let found = tables[database].find(name, hash), !found.entry.isUnsettled else { return }
                 discard(found, database, hash)
             }
         }

@@ -163,6 +163,23 @@ struct Table: ~Copyable {
         }
     }
 
+    /// An entry that may have this hash and of which `accepts` holds.
+    @inline(__always)
+    func find(_ hash: UInt64, where accepts: (Entry) -> Bool) -> SlotPosition? {
+        guard var bucket = bucket(for: hash) else { return nil }
+        let tag = Self.tag(hash)
+        while true {
+            var candidates = bucket.matches(tag)
+            while candidates != 0 {
+                let position = SlotPosition(bucket: bucket, slot: candidates.trailingZeroBitCount >> 3)
+                if accepts(position.entry) { return position }
+                candidates &= candidates &- 1
+            }
+            guard let next = bucket.link else { return nil }
+            bucket = next
+        }
+    }
+
     /// Adds an entry that is known to be absent.
     @inline(__always)
     mutating func insert(_ entry: Entry, _ hash: UInt64, _ arena: inout Arena, _ pages: PageSource) {

@@ -25,5 +25,6 @@ extension Partition {
     @inline(__always)
     func isExpired(_ entry: Entry, _ nowMilliseconds: Int64) -> Bool {
         entry.hasDeadline && entry.deadlineMilliseconds <= nowMilliseconds
+            || entry.kind == .counter && !entry.counterExists
     }
 }
