@@ -294,6 +294,17 @@ extension CompactCounter {
     }
 }
 
+extension Entry {
+    /// The whole state of what has not settled, in whichever form; nil for a plain value.
+    var unsettledState: KeyState? {
+        switch kind {
+        case .general: general.takeUnretainedValue().state
+        case .counter: CompactCounter(self).state
+        case .bytes, .shared, .integer: nil
+        }
+    }
+}
+
 /// Only of kind `.counter`.
 extension Entry {
     /// What a reader sees.

@@ -123,12 +123,12 @@ public struct StateExport: Sendable {
 extension Entry {
     /// The key whole; its stamp is the key's last.
     func export(database: Int, to out: inout ByteBuffer) {
-        if kind == .general {
+        if let state = unsettledState {
             out.append(StateExport.Tag.general)
             out.append(varint: database)
             out.append(varint: key.count)
             out.append(key)
-            general.takeUnretainedValue().state.encode(to: &out)
+            state.encode(to: &out)
             return
         }
         out.reserve(key.count + 64)

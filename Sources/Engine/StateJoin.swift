@@ -85,8 +85,8 @@ extension Partition {
             var position: UInt64? = 0
             while let at = position, !hasStrange {
                 position = tables[database].visit(at) { slot in
-                    if slot.entry.kind == .general {
-                        hasStrange = hasStrange || slot.entry.general.takeUnretainedValue().state.hasPart(isStrange)
+                    if let state = slot.entry.unsettledState {
+                        hasStrange = hasStrange || state.hasPart(isStrange)
                     } else {
                         hasStrange = hasStrange || isStrange(slot.entry.stamp)
                     }

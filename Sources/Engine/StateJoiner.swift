@@ -87,7 +87,7 @@ struct StateJoiner {
     @inline(__always)
     private mutating func takesShortWay(_ entry: PlainEntry, _ handle: KeyHandle, _ rule: StateJoin) -> Bool {
         if let position = handle.partition.pointee.tables[handle.database].find(handle.name, handle.hash) {
-            return position.entry.kind != .general && position.entry.stamp == entry.stamp
+            return !position.entry.isUnsettled && position.entry.stamp == entry.stamp
         }
         if !rule.isDominated {
             guard isUnhindered else { return false }
@@ -124,7 +124,7 @@ struct StateJoiner {
                 position = partition.pointee.tables[database].visit(at) { slot in
                     let entry = slot.entry
                     // What is plain and news to the sender stays.
-                    if !isHindered, entry.kind != .general, !rule.there.covers(entry.stamp) { return }
+                    if !isHindered, !entry.isUnsettled, !rule.there.covers(entry.stamp) { return }
                     let hash = StateExport.nameHash(entry.key, database: database, salt: head.salt)
                     if !names.contains(hash) { doubtful.append(entry.key.array) }
                 }
