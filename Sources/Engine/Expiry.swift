@@ -60,7 +60,7 @@ extension Partition {
     /// Whether a key that does not exist any more can be forgotten: its past deadline is stable, so no member can
     /// still hold a write that would have moved it. A history goes only as a whole, and once it has settled.
     func mayReclaim(_ entry: Entry, _ nowMilliseconds: Int64) -> Bool {
-        guard let state = history(of: entry) else {
+        guard let state = entry.unsettledState else {
             return isSole || settleCut.unixMilliseconds >= entry.deadlineMilliseconds
         }
         if isSole { return !state.exists(at: nowMilliseconds) }

@@ -34,7 +34,7 @@ extension Partition {
             var position: UInt64? = 0
             while let at = position {
                 position = tables[database].visit(at) { slot in
-                    guard let state = self.history(of: slot.entry) else { return }
+                    guard let state = slot.entry.unsettledState else { return }
                     let living = state.living(at: settleCut.unixMilliseconds)
                     if state.modified <= settleCut, living.winningType != nil, living != state {
                         history.outlivedStrings += 1

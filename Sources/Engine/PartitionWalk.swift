@@ -27,7 +27,7 @@ extension Partition {
 
     @inline(__always)
     private func visibleType(_ entry: Entry, _ nowMilliseconds: Int64) -> ValueType? {
-        if let state = history(of: entry) { return state.type(at: nowMilliseconds) }
+        if let state = entry.unsettledState { return state.type(at: nowMilliseconds) }
         return isExpired(entry, nowMilliseconds) ? nil : .string
     }
 

@@ -151,15 +151,6 @@ extension Partition {
             isSettled: isSole || entry.stamp <= settleCut)
     }
 
-    /// What is remembered of a key that has not settled; nil for a plain value.
-    func history(of entry: Entry) -> KeyState? {
-        switch entry.kind {
-        case .counter: CompactCounter(entry).state
-        case .general: entry.general.takeUnretainedValue().state
-        case .bytes, .integer, .shared: nil
-        }
-    }
-
     /// Gives a counter the general form, for those who look at what a deadline has left of it.
     mutating func generalize(_ position: SlotPosition, _ handle: KeyHandle) {
         let state = CompactCounter(position.entry).state

@@ -18,6 +18,14 @@ public struct PeerAddress: Hashable, Sendable {
         self.port = port
     }
 
+    private init(unchecked host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Of a node that listens nowhere.
+    public static let unreachable = PeerAddress(unchecked: "0.0.0.0", port: 1)
+
     public init(_ text: String) throws(PeerAddressFailure) {
         guard !text.isEmpty else { throw .empty }
         if text.utf8.first == UInt8(ascii: "[") {

@@ -59,6 +59,10 @@ public struct ReplicationTiming: Equatable, Sendable {
     public var ownPastMilliseconds: Int64 = 5000
     /// How far ahead of our clock a frame may be, and we ahead of everybody else.
     public var clockLeadMilliseconds: Int64 = 60_000
+    /// A link on which nothing came for this long is given up.
+    public var linkSilenceMilliseconds: Int64 = 5000
+    /// A member that has been dead for this long is expelled; 0: never.
+    public var stabilityMilliseconds: Int64 = 0
 
     public init() {}
 }

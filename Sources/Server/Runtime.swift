@@ -139,6 +139,7 @@ final class Runtime {
 
     private func startPeers() throws(SystemError) {
         let (shared, options, listeners) = (shared, peerOptions, peerListeners)
+        let addresses = peerAddresses
         let resolver = try Resolver(answeringTo: shared.peers)
         shared.peers.isRunning.store(true, ordering: .releasing)
         threads.append(
@@ -146,7 +147,7 @@ final class Runtime {
                 do {
                     try PeerThread(
                         shared: shared, options: options, listeners: listeners, resolver: resolver,
-                        machine: SilentPeers()
+                        machine: Replicator(shared, options, listeners: addresses)
                     ).run()
                 } catch {
                     preconditionFailure("the thread of the peers could not start: \(error)")

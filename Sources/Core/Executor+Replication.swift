@@ -1,0 +1,61 @@
+/// What replication asks of a partition: each call locks it, does one thing, and lets it go.
+import Base
+import Commands
+import Engine
+
+extension Executor {
+    public func versions(_ partition: Int) -> Versions {
+        lending.acquire(partition)
+        defer { lending.release(partition) }
+        return partitions[partition].pointee.versions
+    }
+
+    /// From here on what only this node has is not stable.
+    public mutating func startCounting(_ partition: Int) {
+        lending.acquire(partition)
+        partitions[partition].pointee.startCounting()
+        lending.release(partition)
+    }
+
+    mutating func goOn(_ partition: Int, as replica: Replica) {
+        lending.acquire(partition)
+        partitions[partition].pointee.goOn(as: replica)
+        lending.release(partition)
+    }
+
+    /// What this node has of a partition, for whoever is to fill in the rest.
+    func stateRequest(_ partition: Int) -> StateRequest {
+        lending.acquire(partition)
+        defer { lending.release(partition) }
+        return partitions[partition].pointee.stateRequest()
+    }
+
+    /// Writes the next piece of a partition's state, in slices short enough for clients to come in between.
+    /// Returns whether that was the last.
+    func export(
+        _ export: inout StateExport, _ partition: Int, includesHead: Bool, bytesMax: Int,
+        into output: UnsafeMutablePointer<ByteBuffer>
+    ) -> Bool {
+        let start = output.pointee.count
+        var isDone = false
+        var needsHead = includesHead
+        while !isDone, output.pointee.count - start < bytesMax {
+            lending.acquire(partition)
+            if needsHead { export.writeHead(partitions[partition], into: &output.pointee) }
+            needsHead = false
+            isDone = export.writeSlice(partitions[partition], bucketsMax: 256, into: &output.pointee)
+            lending.release(partition)
+        }
+        return isDone
+    }
+
+    /// Joins a peer's state of a partition with what is here.
+    mutating func join(_ partition: Int, state: ByteView, adoptsOwnPast: Bool) -> StateJoinOutcome {
+        lending.acquire(partition)
+        defer { lending.release(partition) }
+        let outcome = partitions[partition].pointee.joinState(state, &context.pointee)
+        if adoptsOwnPast { partitions[partition].pointee.adoptOwnPast() }
+        node.report(partitions[partition])
+        return outcome
+    }
+}

@@ -1,0 +1,37 @@
+/// Clocks: whether a frame comes from too far ahead, and whether our own time can be trusted with stamps.
+import Base
+import Commands
+import Replication
+
+extension Replicator {
+    func isTooFarAhead(_ stamp: Stamp, _ now: Moment) -> Bool {
+        clockGuard?.isTooFarAhead(stamp, now) ?? false
+    }
+
+    /// Shuts the gate while our clock leads everybody's, and opens it when it does not any more.
+    func checkClock(_ now: Moment) {
+        guard isCounting, !past.isAsking, let verdict = clockGuard?.verdict(now) else { return }
+        switch verdict {
+        case .trusted:
+            complaintAboutClock = ""
+            if isClockRefused {
+                isClockRefused = false
+                node.writeGate = nil
+                log(.notice, "the clock is right again: this node takes writes")
+            }
+        case .behind(let text): complainAboutClock(text)
+        case .refuseWrites(let text):
+            complainAboutClock(text)
+            guard node.writeGate == nil else { return }
+            isClockRefused = true
+            node.writeGate = WriteGate("MISCONF \(text)")
+        }
+    }
+
+    private func complainAboutClock(_ text: String) {
+        // The seconds in it change: the same complaint once a minute is enough.
+        guard complaintAboutClock.isEmpty else { return }
+        complaintAboutClock = text
+        log(.error, text)
+    }
+}

@@ -1,0 +1,106 @@
+/// Links until both sides trust each other, and what begins then.
+import Base
+import Commands
+import Replication
+
+extension Replicator {
+    /// Who we say we are: the generation may have changed since the start.
+    var identity: PeerIdentity {
+        var identity = settings.identity
+        identity.replica = replica
+        return identity
+    }
+
+    func handshake(_ role: HandshakeRole) -> Handshake {
+        let nonce = UInt128(random.next()) << 64 | UInt128(random.next())
+        return Handshake(role, identity: identity, secret: settings.secret, nonce: nonce)
+    }
+
+    /// What the handshake has to know of everybody else.
+    private var facts: HandshakeFacts {
+        var facts = HandshakeFacts(table: members)
+        facts.connected = links.filter(\.isEstablished).compactMap(\.peer)
+        facts.resumePoints = peers.compactMap { peer in
+            peer.resumePosition.map {
+                HandshakeFacts.ResumePoint(
+                    peer.identity.replica, incarnation: peer.identity.incarnation, position: $0)
+            }
+        }
+        return facts
+    }
+
+    func advance(_ link: PeerLink, _ message: LinkMessage, _ now: Moment) {
+        switch link.handshake.receive(message, facts) {
+        case .send(let answer): link.send(answer)
+        case .established(let peer, let welcome): establish(link, peer, welcome, now)
+        case .refused(let refusal, let isTheirs, let answer):
+            if let answer { link.send(answer) }
+            noteRefusal(refusal, isTheirs: isTheirs, link, now)
+            close(link, refusal.text, now)
+        }
+    }
+
+    private func noteRefusal(_ refusal: Refusal, isTheirs: Bool, _ link: PeerLink, _ now: Moment) {
+        if refusal.code == .oneself {
+            if let target = link.target { targets[target].isSelf = true }
+            return
+        }
+        counters.refusals &+= 1
+        guard let target = link.target else { return log(.warning, "refused a peer: \(refusal.text)") }
+        let delay = targets[target].backoff.refused(&random)
+        targets[target].nextDialMilliseconds = now.monotonicMilliseconds + delay
+        complain(target, isTheirs ? "a peer refuses this node: \(refusal.text)" : refusal.text)
+    }
+
+    private func establish(_ link: PeerLink, _ peer: EstablishedPeer, _ welcome: LinkMessage?, _ now: Moment) {
+        let replica = peer.identity.replica
+        if let reason = reasonAgainst(peer.identity) {
+            link.send(.refuse(Refusal(.busy, reason)))
+            return close(link, reason, now)
+        }
+        meet(peer.identity, now)
+        if let former = link.isUpstream ? self.peer(replica)?.upstream : self.peer(replica)?.downstream,
+            let old = self.link(former)
+        {
+            // The peer has come back before we noticed that it was gone; a second dial of ours is one too many.
+            close(link.isUpstream ? link : old, "a newer link", now)
+            if link.isUpstream { return }
+        }
+        if let welcome { link.send(welcome) }
+        link.peer = peer.identity
+        change(replica) {
+            if link.isUpstream { $0.upstream = link.number } else { $0.downstream = link.number }
+        }
+        if let target = link.target {
+            targets[target].replica = replica
+            targets[target].backoff.succeeded()
+            targets[target].complaint = ""
+        }
+        detector.heard(from: replica, now)
+        announce(peer.identity)
+        if link.isUpstream {
+            startSending(link, resume: peer.resume)
+        } else {
+            startReceiving(link, resume: peer.resume)
+        }
+        log(.notice, "linked \(link.isUpstream ? "to" : "from") \(describe(peer.identity))")
+    }
+
+    private func reasonAgainst(_ identity: PeerIdentity) -> String? {
+        silenced.contains(identity.replica.node) ? "links with node \(identity.replica.node) are kept down" : nil
+    }
+
+    /// Notes who it is; another incarnation of somebody we know has nothing of what the former had.
+    private func meet(_ identity: PeerIdentity, _ now: Moment) {
+        guard let index = peers.firstIndex(where: { $0.identity.replica == identity.replica }) else {
+            let position = peers.firstIndex { $0.identity.replica > identity.replica } ?? peers.count
+            peers.insert(Peer(identity: identity), at: position)
+            return
+        }
+        if peers[index].identity.incarnation != identity.incarnation {
+            peers[index].resumePosition = nil
+            node.acknowledgements.forget(node: identity.replica.node)
+        }
+        peers[index].identity = identity
+    }
+}

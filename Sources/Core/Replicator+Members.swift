@@ -1,0 +1,194 @@
+/// Who belongs to the cluster: admitting joiners, telling everybody, leaving, expelling.
+///
+/// The table goes out on every link the moment it changes, so before any heartbeat that follows from it: whoever
+/// hears that we have applied something after a joiner came knows of the joiner already.
+import Base
+import Commands
+import Replication
+
+/// A replica that is gone, and whose writes may not all be here yet: it is counted until we have compared with
+/// everybody who could have more.
+struct Departure {
+    let replica: Replica
+    /// Links whose versions we still wait for.
+    var links: [Int]
+}
+
+extension Replicator {
+    /// What the others have announced that they count.
+    private var announcements: [CountAnnouncement] {
+        links.compactMap { link in
+            guard link.isEstablished, !link.isUpstream, let peer = link.peer else { return nil }
+            return link.receiving.announcedCounted.map { CountAnnouncement(peer.replica, counted: $0) }
+        }
+    }
+
+    /// Whom we announce that we count.
+    var ownCounted: [Replica] { members.counted(own: replica, unfinished: departures.map(\.replica)) }
+
+    /// Whom the cut waits for: everybody we count, and everybody whom any of them counts.
+    func recount() {
+        let counted = members.countedByAny(own: replica, counted: ownCounted, announced: announcements)
+        if counted != stability.counted {
+            stability.count(counted)
+            adoptsCuts = true
+        }
+    }
+
+    /// Somebody has shown who he is.
+    func announce(_ identity: PeerIdentity) {
+        startCountingPartitions()
+        if members.admit(identity) { tellTable() }
+        addTarget(identity.address)
+        recount()
+    }
+
+    func tellTable() {
+        for link in links where link.isEstablished { link.send(.members(members.entries)) }
+    }
+
+    /// A peer's table.
+    func receive(_ entries: [MemberEntry], _ now: Moment) {
+        let before = members.entries
+        guard members.merge(entries) else { return }
+        for entry in members.present where entry.replica != replica { addTarget(entry.address) }
+        for entry in members.entries where entry.status.isGone && entry.replica != replica {
+            let former = before.first { $0.replica == entry.replica && $0.incarnation == entry.incarnation }
+            if former?.status.isGone != true { noteDeparture(entry, now) }
+        }
+        noteOwnEntry(now)
+        tellTable()
+        recount()
+    }
+
+    private func noteDeparture(_ entry: MemberEntry, _ now: Moment) {
+        clockGuard?.forget(entry.replica)
+        guard members.current(entry.replica)?.status.isGone == true else { return }
+        log(.notice, "\(entry.label) is \(entry.status.name)")
+        for link in links where link.isEstablished && link.peer?.replica == entry.replica {
+            link.send(.refuse(Refusal(.expelled, "\(entry.label) is \(entry.status.name)")))
+            close(link, "the peer is gone", now)
+        }
+        startDeparture(entry.replica)
+    }
+
+    /// Asks everybody what they have of a replica that is gone.
+    private func startDeparture(_ replica: Replica) {
+        departures.removeAll { $0.replica == replica }
+        var departure = Departure(replica: replica, links: [])
+        for link in links where link.isEstablished && !link.isUpstream {
+            departure.links.append(link.number)
+            link.send(.versionsRequest)
+        }
+        departures.append(departure)
+    }
+
+    /// A link has told all it has, or is gone: what it had of those who went is here.
+    func finishDepartures(_ link: Int) {
+        guard !departures.isEmpty else { return }
+        for index in departures.indices { departures[index].links.removeAll { $0 == link } }
+        let count = departures.count
+        departures.removeAll(where: \.links.isEmpty)
+        if departures.count != count { recount() }
+    }
+
+    /// We have been expelled, or another node has taken our place.
+    private func noteOwnEntry(_ now: Moment) {
+        guard let entry = members.entry(of: replica, incarnation: settings.incarnation), entry.status.isGone,
+            node.writeGate == nil || past.isAsking
+        else { return }
+        past.isAsking = false
+        node.writeGate = WriteGate(
+            "READONLY this node is \(entry.status.name) and takes no writes: start it empty and it joins anew")
+        log(.error, "this node is \(entry.status.name): it takes no writes; start it empty and it joins anew")
+    }
+
+    /// Joiners whom every member counts are members themselves.
+    func promoteJoiners() {
+        var isChanged = false
+        for entry in members.present where entry.status == .joining {
+            let missing = members.missingAcknowledgements(
+                ofJoiner: entry.replica, own: replica, announced: announcements)
+            if missing.isEmpty, members.promote(entry.replica) { isChanged = true }
+        }
+        if isChanged { tellTable() }
+    }
+
+    // MARK: leaving and expelling
+
+    func leave(_ now: Moment) {
+        node.writeGate = WriteGate("READONLY this node has left the cluster and takes no writes")
+        guard members.leave(replica) else { return }
+        log(.notice, "this node leaves the cluster")
+        tellTable()
+        recount()
+    }
+
+    func expel(_ number: UInt8, isForced: Bool, _ now: Moment) {
+        for entry in members.present where entry.replica.node == number && entry.replica != replica {
+            var highest = Stamp.zero
+            for partition in 0..<Slots.partitionCount {
+                highest = max(highest, executor.versions(partition)[entry.replica])
+            }
+            guard members.expel(entry.replica, cut: highest, isForced: isForced) else { continue }
+            noteDeparture(entry, now)
+        }
+        tellTable()
+        recount()
+    }
+
+    func receiveExpel(of replica: Replica, isForced: Bool, _ now: Moment) {
+        expel(replica.node, isForced: isForced, now)
+    }
+
+    func receiveLeave(of replica: Replica, _ link: PeerLink, _ now: Moment) {
+        guard link.peer?.replica == replica else { return fail(link, "another node's farewell") }
+        if members.leave(replica) { tellTable() }
+        startDeparture(replica)
+        recount()
+    }
+
+    // MARK: requests of clients and the process
+
+    public func request(_ request: PeerRequest, _ now: Moment) {
+        setClock(now)
+        switch request {
+        case .sync(let number):
+            for link in links where link.isEstablished && !link.isUpstream {
+                if number == nil || link.peer?.replica.node == number { startComparison(link, now) }
+            }
+        case .link(let number, let policy): setPolicy(number, policy, now)
+        case .expel(let number, let isForced): expel(number, isForced: isForced, now)
+        case .leave: leave(now)
+        case .goodbye: goodbye(now)
+        }
+    }
+
+    private func setPolicy(_ number: UInt8, _ policy: LinkPolicy, _ now: Moment) {
+        delays.removeAll { $0.node == number }
+        switch policy {
+        case .up:
+            silenced.removeAll { $0 == number }
+            for index in targets.indices where targets[index].replica?.node == number {
+                targets[index].nextDialMilliseconds = now.monotonicMilliseconds
+            }
+        case .down:
+            if !silenced.contains(number) { silenced.append(number) }
+            for link in links where link.peer?.replica.node == number { close(link, "A2.LINK DOWN", now) }
+        case .delay(let milliseconds): delays.append((node: number, milliseconds: milliseconds))
+        }
+    }
+
+    /// How much later than it came what comes over a link is to be received: A2.LINK DELAY.
+    public func deliveryDelayMilliseconds(link number: Int) -> Int {
+        guard !delays.isEmpty, let peer = link(number)?.peer else { return 0 }
+        return delays.first { $0.node == peer.replica.node }?.milliseconds ?? 0
+    }
+
+    /// The process ends: everything written goes out before the links close.
+    private func goodbye(_ now: Moment) {
+        beat(now)
+        for link in links where link.isEstablished && link.isUpstream { _ = fill(link) }
+        for link in links where !link.isClosing { close(link, "the process ends", now) }
+    }
+}

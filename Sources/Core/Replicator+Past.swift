@@ -1,0 +1,82 @@
+/// A node that starts with peers has to be sure of its own past before it writes: it may have lost what it wrote
+/// under the same name, and a stamp must never be used twice.
+///
+/// Until every peer it knows of has told its versions, and whatever they led in has been joined, clients may only
+/// read. After five seconds without some of them it goes on as its next generation, if it had a past at all.
+import Base
+import Commands
+import Engine
+import Replication
+
+struct OwnPast {
+    var isAsking = false
+    var deadlineMilliseconds: Int64 = 0
+}
+
+extension Replicator {
+    func startAskingForPast(_ now: Moment) {
+        past.isAsking = true
+        past.deadlineMilliseconds = now.monotonicMilliseconds + settings.timing.ownPastMilliseconds
+        node.writeGate = WriteGate(
+            "LOADING a2 is asking its peers what this node wrote before; writes are taken in a few seconds at most")
+    }
+
+    func checkPast(_ now: Moment) {
+        guard past.isAsking else { return }
+        let isSure = targets.allSatisfy { $0.isSelf || hasTold($0) }
+        if isSure || now.monotonicMilliseconds >= past.deadlineMilliseconds { openGate(isSure: isSure, now) }
+    }
+
+    /// Whether the peer behind a target has told us all it has, and counts us.
+    private func hasTold(_ target: DialTarget) -> Bool {
+        guard let replica = target.replica, let peer = peer(replica), let number = peer.downstream,
+            let link = link(number), link.isEstablished
+        else { return false }
+        return !link.receiving.awaitsVersions && link.receiving.comparison == nil
+            && !repair.isNeeded(link: number, ofOrigin: false)
+            && link.receiving.announcedCounted?.contains(self.replica) == true
+    }
+
+    private func openGate(isSure: Bool, _ now: Moment) {
+        past.isAsking = false
+        let hasPast = (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
+        if !isSure, hasPast || isKnownUnderAnotherIncarnation {
+            guard goOnAsNextGeneration(now) else { return }
+        } else if !isSure {
+            log(.warning, "not all peers have answered; this node is new to those who did, and takes writes now")
+        } else {
+            log(.notice, "all peers have answered: this node takes writes\(hasPast ? ", its own past recovered" : "")")
+        }
+        node.writeGate = nil
+    }
+
+    private var isKnownUnderAnotherIncarnation: Bool {
+        members.entries.contains { $0.replica == replica && $0.incarnation != settings.incarnation }
+    }
+
+    private func goOnAsNextGeneration(_ now: Moment) -> Bool {
+        let former = replica
+        let free = (0..<4).map { Replica(node: settings.nodeNumber, generation: UInt8($0)) }.first { candidate in
+            members.current(candidate) == nil
+                && !(0..<Slots.partitionCount).contains { !executor.versions($0)[candidate].isZero }
+        }
+        guard let free else {
+            node.writeGate = WriteGate(
+                "READONLY a2 has lost its past four times as node \(settings.nodeNumber): start it with another "
+                    + "--node-id, or bring back the peers that know what it wrote")
+            log(.error, "all generations of node \(settings.nodeNumber) are used up: it takes no writes")
+            return false
+        }
+        log(.warning, "not all peers have answered: node \(former) goes on as \(free), so that no stamp is used twice")
+        for partition in 0..<Slots.partitionCount { executor.goOn(partition, as: free) }
+        node.goOn(as: free)
+        members.leave(former)
+        members.admit(identity)
+        detector = FailureDetector(
+            own: free, timing: settings.timing.detector, random: SeededRandom(seed: random.next()))
+        // Everybody has to learn the new name.
+        for link in links where !link.isClosing { close(link, "goes on as \(free)", now) }
+        recount()
+        return true
+    }
+}

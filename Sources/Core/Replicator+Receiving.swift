@@ -1,0 +1,149 @@
+/// The downstream's side: a peer's frames and heartbeats in.
+import Base
+import Engine
+import Replication
+import Wire
+
+extension Replicator {
+    /// The handshake is over: what comes next is the peer's stream.
+    func startReceiving(_ link: PeerLink, resume: UInt64?) {
+        link.receiving.isResumed = resume != nil
+        link.receiving.receivedPosition = resume ?? 0
+        link.receiving.appliedPosition = resume ?? 0
+        link.receiving.acknowledgedPosition = resume ?? 0
+        link.receiving.awaitsVersions = true
+    }
+
+    func receiveFrames(_ link: PeerLink, position: UInt64, _ bytes: ByteView, _ now: Moment) {
+        var rest = bytes
+        while !rest.isEmpty {
+            do {
+                let frame = try FrameCodec.decode(rest)
+                guard accept(frame.header, frame.records, rest.slice(0, frame.byteCount), link, now) else { return }
+                rest = rest.dropFirst(frame.byteCount)
+            } catch {
+                return fail(link, "a frame that cannot be read: \(error)")
+            }
+        }
+        guard position >= link.receiving.receivedPosition else { return fail(link, "a window that runs backwards") }
+        link.receiving.receivedPosition = position
+        link.receiving.owesAcknowledgement = true
+        noteProgress(link, now)
+    }
+
+    /// Applies a frame, or holds it. False where the link cannot go on.
+    private func accept(
+        _ header: FrameHeader, _ records: ByteView, _ bytes: ByteView, _ link: PeerLink, _ now: Moment
+    ) -> Bool {
+        counters.framesReceived &+= 1
+        if isTooFarAhead(header.stamp, now) {
+            counters.heldAhead &+= 1
+            hold(header, bytes, link, now)
+            return true
+        }
+        switch executor.receive(header, records: records) {
+        case .applied:
+            counters.framesApplied &+= 1
+            link.receiving.framesApplied &+= 1
+            if !held.isEmpty { retry(header.partition, now) }
+        case .duplicate:
+            counters.duplicates &+= 1
+            link.receiving.framesApplied &+= 1
+        case .gap:
+            counters.gaps &+= 1
+            hold(header, bytes, link, now)
+            need(header.partition, link, isOfOrigin: true, now)
+        case .waitsForCut:
+            hold(header, bytes, link, now)
+        case .fork:
+            counters.forks &+= 1
+            log(
+                .error,
+                "partition \(header.partition): a frame of replica \(header.origin) from \(header.prev) to "
+                    + "\(header.stamp) overlaps what is here (\(executor.versions(header.partition)[header.origin])): "
+                    + "two nodes write under one name, or one lost its past. Restart that node empty")
+            fail(link, "a fork of replica \(header.origin)")
+            return false
+        case .malformed:
+            fail(link, "a frame whose records cannot be read")
+            return false
+        }
+        return true
+    }
+
+    private func hold(_ header: FrameHeader, _ bytes: ByteView, _ link: PeerLink, _ now: Moment) {
+        counters.framesHeld &+= 1
+        if !held.insert(bytes, origin: header.origin, partition: header.partition) {
+            // Let go: the state asked for from here on includes it.
+            need(header.partition, link, isOfOrigin: true, now)
+        }
+    }
+
+    /// Offers a partition's held frames again: something they wait for may have come.
+    func retry(_ partition: Int, _ now: Moment) {
+        guard !held.isEmpty(partition: partition) else { return }
+        held.offer(partition: partition) { frame in
+            frame.bytes.withView { bytes in
+                guard let frame = try? FrameCodec.decode(bytes), !isTooFarAhead(frame.header.stamp, now) else {
+                    return false
+                }
+                switch executor.receive(frame.header, records: frame.records) {
+                case .applied:
+                    counters.framesApplied &+= 1
+                    return true
+                case .duplicate: return true
+                // It was readable and followed when it came; a state has moved past its beginning since.
+                case .fork, .malformed: return true
+                case .gap, .waitsForCut: return false
+                }
+            }
+        }
+    }
+
+    /// Whether something of the peer's own is missing: until it has come, its heartbeats prove nothing.
+    func hasHoles(_ link: PeerLink) -> Bool {
+        guard let peer = link.peer else { return true }
+        return link.receiving.awaitsVersions || held.count(origin: peer.replica) > 0
+            || repair.isNeeded(link: link.number, ofOrigin: true)
+    }
+
+    /// After anything that may have closed the last hole of a link.
+    func noteProgress(_ link: PeerLink, _ now: Moment) {
+        guard !hasHoles(link) else { return }
+        link.receiving.appliedPosition = link.receiving.receivedPosition
+        if let peer = link.peer { change(peer.replica) { $0.resumePosition = link.receiving.appliedPosition } }
+        guard let heartbeat = link.receiving.heartbeat else { return }
+        link.receiving.heartbeat = nil
+        take(heartbeat, link, now)
+    }
+
+    func receive(_ heartbeat: Heartbeat, _ link: PeerLink, _ now: Moment) {
+        guard let peer = link.peer else { return }
+        link.receiving.echoUnixMilliseconds = heartbeat.unixMilliseconds
+        link.receiving.owesAcknowledgement = true
+        link.receiving.announcedCounted = heartbeat.counted
+        recount()
+        change(peer.replica) { $0.beatMilliseconds = heartbeat.unixMilliseconds }
+        observe(heartbeat, of: peer, now)
+        // The latest says all that the one before it did.
+        if hasHoles(link) {
+            link.receiving.heartbeat = heartbeat
+        } else {
+            take(heartbeat, link, now)
+        }
+    }
+
+    /// Tells the peer how far its window has been applied here.
+    func acknowledge(_ link: PeerLink) {
+        guard link.receiving.owesAcknowledgement else { return }
+        link.receiving.owesAcknowledgement = false
+        link.receiving.acknowledgedPosition = link.receiving.appliedPosition
+        link.send(
+            .acknowledgement(
+                Acknowledgement(
+                    appliedPosition: link.receiving.appliedPosition, durablePosition: link.receiving.appliedPosition,
+                    echoedUnixMilliseconds: link.receiving.echoUnixMilliseconds,
+                    frameCount: link.receiving.framesApplied)))
+        link.receiving.echoUnixMilliseconds = 0
+    }
+}

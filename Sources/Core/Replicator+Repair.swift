@@ -1,0 +1,133 @@
+/// Mending what is missing: comparing versions, asking for states, joining them.
+///
+/// A peer tells the versions of all its partitions when a link begins, when we have fallen out of its window, and
+/// when we ask. Where they lead ours we ask for the partition's state, naming our own versions; of what may still
+/// come by itself we ask only after a while.
+import Base
+import Engine
+import Replication
+
+extension Replicator {
+    /// A peer's versions have come.
+    func receive(_ report: VersionsReport, _ link: PeerLink, _ now: Moment) {
+        guard let peer = link.peer else { return }
+        link.receiving.awaitsVersions = false
+        link.receiving.comparison = Versions(report.applied.map { Stamp(tick: $0.tick, replica: $0.replica) })
+        for entry in report.partitions {
+            let here = executor.versions(entry.partition)
+            var isOfOrigin = false
+            var mayCome = true
+            var leads = false
+            for stamp in entry.versions.stamps where stamp > here[stamp.replica] {
+                if stamp.replica == peer.replica {
+                    // What is missing of its own comes with its stream, if that goes on where it broke off.
+                    if link.receiving.isResumed { continue }
+                    isOfOrigin = true
+                    mayCome = false
+                } else if !isStreaming(stamp.replica) {
+                    mayCome = false
+                }
+                leads = true
+            }
+            guard leads else { continue }
+            let due = now.monotonicMilliseconds + (mayCome ? settings.timing.gapMilliseconds : 0)
+            repair.insert(
+                RepairPlan.Need(
+                    partition: entry.partition, link: link.number, wanted: entry.versions, isOfOrigin: isOfOrigin,
+                    dueMilliseconds: due))
+        }
+        finishComparison(link, now)
+        noteProgress(link, now)
+    }
+
+    /// Whether a replica's own stream comes in at the moment.
+    private func isStreaming(_ replica: Replica) -> Bool {
+        links.contains { $0.isEstablished && !$0.isUpstream && $0.peer?.replica == replica }
+    }
+
+    /// Something of a partition is missing in a link's stream.
+    func need(_ partition: Int, _ link: PeerLink, isOfOrigin: Bool, _ now: Moment) {
+        repair.insert(
+            RepairPlan.Need(
+                partition: partition, link: link.number, wanted: Versions(), isOfOrigin: isOfOrigin,
+                dueMilliseconds: now.monotonicMilliseconds))
+    }
+
+    /// Sends the requests that are due.
+    func askForStates(_ now: Moment) {
+        guard !repair.isEmpty else { return }
+        while let (need, request) = repair.next(
+            nowMilliseconds: now.monotonicMilliseconds, isOpen: { self.link($0)?.isEstablished == true },
+            isCovered: { self.executor.versions($0.partition).covers($0.wanted) })
+        {
+            guard let link = link(need.link) else { continue }
+            var body = ByteBuffer(capacity: 256)
+            executor.stateRequest(need.partition).encode(to: &body)
+            link.send(.stateRequest(request: request, partition: need.partition, body: body.view))
+        }
+        for link in links where link.isEstablished && !link.isUpstream {
+            finishComparison(link, now)
+            noteProgress(link, now)
+        }
+    }
+
+    func receiveState(
+        _ link: PeerLink, request: UInt64, partition: Int, isLast: Bool, _ body: ByteView, _ now: Moment
+    ) {
+        // The answers of a link come one behind the other, each whole.
+        if link.receiving.stateRequest != request {
+            link.receiving.stateRequest = request
+            link.state.pointee.removeAll()
+        }
+        link.state.pointee.append(body)
+        guard isLast else { return }
+        guard repair.partition(request: request, link: link.number) == partition else {
+            return fail(link, "a state that nobody asked for")
+        }
+        switch executor.join(partition, state: link.state.pointee.view, adoptsOwnPast: past.isAsking) {
+        case .joined(let keysChanged):
+            counters.statesJoined &+= 1
+            counters.keysRepaired &+= UInt64(keysChanged)
+            if let peer = link.peer { change(peer.replica) { $0.keysRepaired &+= UInt64(keysChanged) } }
+        case .malformed: return fail(link, "a state that cannot be read")
+        case .unknownVersion(let version):
+            return fail(link, "a state of format version \(version), where this build reads \(StateExport.version)")
+        }
+        link.state.pointee.removeAll()
+        link.state.pointee.shrink(to: 1 << 20)
+        link.receiving.stateRequest = nil
+        _ = repair.finish(request: request, link: link.number)
+        retry(partition, now)
+        for origin in held.origins(partition: partition) {
+            if let source = links.first(where: { $0.isEstablished && !$0.isUpstream && $0.peer?.replica == origin }) {
+                need(partition, source, isOfOrigin: true, now)
+            }
+        }
+        finishComparison(link, now)
+        for other in links where other.isEstablished && !other.isUpstream { noteProgress(other, now) }
+    }
+
+    /// All that a peer led in when it told its versions is here: what it knew of everybody then, we know now.
+    private func finishComparison(_ link: PeerLink, _ now: Moment) {
+        guard let known = link.receiving.comparison, !repair.isNeeded(link: link.number, ofOrigin: false) else {
+            return
+        }
+        link.receiving.comparison = nil
+        finishDepartures(link.number)
+        for stamp in known.stamps where stamp.replica != replica { fences.advance(to: stamp) }
+        adoptsCuts = true
+    }
+
+    /// A peer has had everything of somebody up to a fence for a while, and we have not: ask what it has.
+    func askAboutLeads(_ applied: Versions, _ link: PeerLink, _ now: Moment) {
+        guard now.monotonicMilliseconds >= link.receiving.nextLeadMilliseconds else { return }
+        let late = UInt64(settings.timing.gapMilliseconds) << Stamp.counterBits
+        let leads = applied.stamps.contains {
+            $0.replica != replica && members.current($0.replica)?.status.isGone != true
+                && $0.tick > fences[$0.replica].tick &+ late
+        }
+        guard leads, link.receiving.comparison == nil, !link.receiving.awaitsVersions else { return }
+        link.receiving.nextLeadMilliseconds = now.monotonicMilliseconds + settings.timing.gapMilliseconds
+        link.send(.versionsRequest)
+    }
+}

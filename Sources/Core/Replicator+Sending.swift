@@ -1,0 +1,135 @@
+/// The upstream's side: our window's frames and heartbeats out to a peer, and the states it asks for.
+import Base
+import Commands
+import Engine
+import Replication
+
+private let framesMessageBytesMax = 64 * 1024
+private let stateMessageBytesMax = 256 * 1024
+/// Of a link's output: beyond this it waits for the peer to read.
+private let outputBytesWanted = 512 * 1024
+
+extension Replicator {
+    /// The handshake is over: the stream begins where the peer's knowledge of our window ends, or now.
+    func startSending(_ link: PeerLink, resume: UInt64?) {
+        let end = node.window.end
+        if let resume, resume <= end, end - resume <= UInt64(node.window.capacity) {
+            link.sending.cursor = resume
+            link.sending.acknowledged = resume
+        } else {
+            link.sending.cursor = end
+            link.send(.jumped(position: end))
+        }
+        link.send(.members(members.entries))
+        sendVersions(link)
+    }
+
+    /// Fills a link's output. Returns whether more could be sent at once.
+    func fill(_ link: PeerLink) -> Bool {
+        while link.output.pointee.count < outputBytesWanted {
+            if let heartbeat = link.sending.heartbeat, link.sending.cursor >= heartbeat.position {
+                link.sending.heartbeat = nil
+                link.send(.heartbeat(heartbeat))
+            }
+            let hasFrames = sendFrames(link)
+            let hasState = serveState(link)
+            if !hasFrames, !hasState { return false }
+        }
+        return true
+    }
+
+    /// One message of frames, none from behind a heartbeat that waits. Returns whether there was anything.
+    private func sendFrames(_ link: PeerLink) -> Bool {
+        let limit = link.sending.heartbeat?.position ?? node.window.end
+        guard link.sending.cursor < limit else { return false }
+        let start = link.sending.cursor
+        let mark = link.output.pointee.beginFrames()
+        var isLost = false
+        while link.sending.cursor < limit, link.output.pointee.count - mark < framesMessageBytesMax {
+            let reading = node.window.read(at: link.sending.cursor, into: &link.output.pointee)
+            if case .frame(let next) = reading {
+                link.sending.cursor = next
+                link.sending.framesSent &+= 1
+                continue
+            }
+            isLost = reading == .lost
+            break
+        }
+        if link.sending.cursor > start {
+            link.output.pointee.endFrames(mark, position: link.sending.cursor)
+        } else {
+            link.output.pointee.truncate(to: mark)
+        }
+        if isLost { jump(link) }
+        return link.sending.cursor > start
+    }
+
+    /// The peer is too slow for the window: it goes on from the window's end and repairs what lies between.
+    private func jump(_ link: PeerLink) {
+        link.sending.cursor = node.window.end
+        link.sending.heartbeat = nil
+        link.send(.jumped(position: link.sending.cursor))
+        sendVersions(link)
+        if let peer = link.peer {
+            log(.warning, "\(describe(peer)) fell out of the window and repairs from state")
+        }
+    }
+
+    /// All partitions' versions, and the fences behind which they stand, taken first.
+    func sendVersions(_ link: PeerLink) {
+        let applied = fences.stamps.map { AppliedFence($0.replica, tick: $0.tick) }
+        var partitions: [PartitionVersions] = []
+        for partition in 0..<Slots.partitionCount {
+            let versions = executor.versions(partition)
+            if !versions.stamps.isEmpty {
+                partitions.append(PartitionVersions(partition: partition, versions: versions))
+            }
+        }
+        link.send(.versions(VersionsReport(applied: applied, partitions: partitions)))
+    }
+
+    // MARK: states
+
+    func receiveStateRequest(_ link: PeerLink, request: UInt64, partition: Int, body: ByteView) {
+        guard let wanted = StateRequest.decode(body) else {
+            return fail(link, "a request for state that is none")
+        }
+        link.sending.exports.append(
+            PeerLink.Export(request: request, partition: partition, export: StateExport(wanted)))
+    }
+
+    /// One message of the state asked for first. Returns whether there was anything.
+    private func serveState(_ link: PeerLink) -> Bool {
+        guard !link.sending.exports.isEmpty else { return false }
+        let mark = link.output.pointee.beginState(
+            request: link.sending.exports[0].request, partition: link.sending.exports[0].partition)
+        let isDone = executor.export(
+            &link.sending.exports[0].export, link.sending.exports[0].partition,
+            includesHead: !link.sending.exports[0].hasHead, bytesMax: stateMessageBytesMax, into: link.output)
+        link.sending.exports[0].hasHead = true
+        link.output.pointee.endState(mark, isLast: isDone)
+        if isDone {
+            link.sending.exports.removeFirst()
+            counters.statesServed &+= 1
+        }
+        return true
+    }
+
+    // MARK: acknowledgements
+
+    func receive(_ acknowledgement: Acknowledgement, _ link: PeerLink, _ now: Moment) {
+        guard let peer = link.peer, acknowledgement.appliedPosition <= node.window.end else {
+            return fail(link, "an acknowledgement of what was never written")
+        }
+        link.sending.acknowledged = max(link.sending.acknowledged, acknowledgement.appliedPosition)
+        link.sending.framesAcknowledged = acknowledgement.frameCount
+        node.acknowledgements.note(.applied, node: peer.replica.node, upTo: link.sending.acknowledged)
+        node.acknowledgements.note(.durable, node: peer.replica.node, upTo: acknowledgement.durablePosition)
+        if acknowledgement.echoedUnixMilliseconds > 0 {
+            let trip = max(now.unixMilliseconds - acknowledgement.echoedUnixMilliseconds, 0)
+            link.sending.roundTripMilliseconds = trip
+            detector.measured(roundTripMilliseconds: trip, with: peer.replica)
+            change(peer.replica) { $0.roundTripMilliseconds = trip }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/// Fences, heartbeats and the cuts that follow from them.
+import Base
+import Commands
+import Engine
+import Replication
+
+extension Replicator {
+    /// A node with peers configured counts them from the start: what only it has is not stable.
+    func startCountingPartitions() {
+        guard !isCounting else { return }
+        isCounting = true
+        for partition in 0..<Slots.partitionCount { executor.startCounting(partition) }
+    }
+
+    /// Promises to write nothing more up to now, in any partition, and tells every peer, behind everything that
+    /// was written before.
+    func beat(_ now: Moment) {
+        let end = node.window.end
+        let isBusy = end != positionAtHeartbeat || framesAtHeartbeat != counters.framesApplied
+        framesAtHeartbeat = counters.framesApplied
+        positionAtHeartbeat = end
+        nextHeartbeatMilliseconds =
+            now.monotonicMilliseconds
+            + (isBusy ? settings.timing.heartbeatBusyMilliseconds : settings.timing.heartbeatIdleMilliseconds)
+        guard isCounting else { return }
+        let sinceEpoch = UInt64(max(now.unixMilliseconds - Stamp.epochMilliseconds, 0))
+        let tick = max(sinceEpoch << Stamp.counterBits, fences[replica].tick)
+        for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }
+        fences.advance(to: Stamp(tick: tick, replica: replica))
+        // Whatever was written up to the fence stands before this position.
+        let position = node.window.end
+        recount()
+        stability.note(applied: fences, cut: stability.cut, by: replica)
+        adoptsCuts = true
+        var heartbeat = Heartbeat(unixMilliseconds: now.unixMilliseconds)
+        heartbeat.fenceTick = tick
+        heartbeat.position = position
+        heartbeat.applied = fences.stamps.map { AppliedFence($0.replica, tick: $0.tick) }
+        heartbeat.cut = stability.cut
+        heartbeat.counted = ownCounted
+        heartbeat.tableVersion = members.version
+        heartbeat.detectorIncarnation = detector.incarnation
+        heartbeat.reports = detector.reports(now)
+        // One that still waits is nearer to being sent than this one.
+        for link in links where link.isEstablished && link.isUpstream && link.sending.heartbeat == nil {
+            link.sending.heartbeat = heartbeat
+        }
+    }
+
+    /// A heartbeat whose sender has nothing missing here.
+    func take(_ heartbeat: Heartbeat, _ link: PeerLink, _ now: Moment) {
+        guard let peer = link.peer else { return }
+        fences.advance(to: Stamp(tick: heartbeat.fenceTick, replica: peer.replica))
+        let applied = Versions(heartbeat.applied.map { Stamp(tick: $0.tick, replica: $0.replica) })
+        recount()
+        promoteJoiners()
+        stability.note(applied: applied, cut: heartbeat.cut, by: peer.replica)
+        adoptsCuts = true
+        let lag = max(now.unixMilliseconds - heartbeat.unixMilliseconds, 0)
+        link.receiving.lagMilliseconds = lag
+        change(peer.replica) { $0.lagMilliseconds = lag }
+        askAboutLeads(applied, link, now)
+    }
+
+    /// Hands the cuts down to the partitions, and lets them forget what they allow.
+    func settle() {
+        guard adoptsCuts else { return }
+        adoptsCuts = false
+        for partition in 0..<Slots.partitionCount {
+            executor.adopt(partition, cut: stability.cut, settleCut: stability.settleCut, fences: fences)
+        }
+        if !held.isEmpty {
+            let now = Moment(unixMilliseconds: executor.context.pointee.nowMilliseconds, monotonicMilliseconds: 0)
+            for partition in held.occupied { retry(partition, now) }
+        }
+    }
+}

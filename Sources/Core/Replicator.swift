@@ -1,0 +1,170 @@
+/// One node's replication: what it sends its peers, what it takes in from them, and how it mends what is missing.
+///
+/// A state machine without sockets, clocks or threads. The shell (Server's peer thread, or the simulator) opens
+/// connections when told to, moves bytes in and out, and calls `turn` when time has passed or frames were
+/// written; what it is to do comes back as actions. Links stand in `Replicator+Links`, the two directions in
+/// `+Sending` and `+Receiving`, fences and cuts in `+Stability`, state transfer in `+Repair`, the member table in
+/// `+Members`.
+import Base
+import CRDT
+import Commands
+import Engine
+import Replication
+
+public final class Replicator<Lending: PartitionLending> {
+    let settings: ReplicationSettings
+    let node: Node
+    var executor: Executor<Lending>
+    var random: SeededRandom
+    var actions: [PeerAction] = []
+
+    /// Ascending by number.
+    var links: [PeerLink] = []
+    var targets: [DialTarget] = []
+    /// Ascending by replica: everybody we have ever shaken hands with.
+    var peers: [Peer] = []
+
+    var members = MemberTable()
+    var departures: [Departure] = []
+    var detector: FailureDetector
+    var nextDetectionMilliseconds: Int64 = 0
+    /// Since when members have been dead.
+    var deaths: [(replica: Replica, monotonicMilliseconds: Int64)] = []
+    /// Made at the start, when the clocks are known.
+    var clockGuard: ClockGuard?
+    var isClockRefused = false
+    var complaintAboutClock = ""
+    /// There are peers, or there will be: the partitions' cuts come from here.
+    var isCounting = false
+    var stability = Stability()
+    /// For each replica the fence behind which everything of it has been applied here, in all partitions.
+    var fences = Versions()
+    var nextHeartbeatMilliseconds: Int64 = 0
+    /// Where our window ended at the last heartbeat: whether anything was written since.
+    var positionAtHeartbeat: UInt64 = 0
+    var framesAtHeartbeat: UInt64 = 0
+    var adoptsCuts = false
+
+    var held: HeldFrames
+    var repair = RepairPlan()
+    var comparison = DigestComparison()
+    var past = OwnPast()
+    var counters = ReplicationCounters()
+    var nextReportMilliseconds: Int64 = 0
+    /// A2.LINK: nodes whose links are kept down.
+    var silenced: [UInt8] = []
+    var delays: [(node: UInt8, milliseconds: Int)] = []
+
+    public init(
+        node: Node, lending: Lending, settings: ReplicationSettings, statistics: LoopStatistics, random: SeededRandom
+    ) {
+        self.settings = settings
+        self.node = node
+        var random = random
+        executor = Executor(
+            node: node, lending: lending, statistics: statistics, random: SeededRandom(seed: random.next()))
+        detector = FailureDetector(
+            own: settings.replica, timing: settings.timing.detector, random: SeededRandom(seed: random.next()))
+        held = HeldFrames(bytesMax: settings.bounds.heldFrameBytesMax)
+        self.random = random
+    }
+
+    /// The replica this node writes as: the next generation once it could not be sure of its past.
+    var replica: Replica { node.replica }
+
+    /// To be called once, before anything else.
+    public func start(_ now: Moment) {
+        setClock(now)
+        clockGuard = ClockGuard(now, limitMilliseconds: settings.timing.clockLeadMilliseconds)
+        members.admit(identity)
+        recount()
+        for address in settings.seeds { addTarget(address) }
+        if !settings.seeds.isEmpty {
+            startCountingPartitions()
+            startAskingForPast(now)
+        }
+        nextHeartbeatMilliseconds = now.monotonicMilliseconds
+        publishReport(now)
+    }
+
+    /// Time has passed, or frames were written: does what is due and fills the links' outputs. Returns when it wants
+    /// to be called again at the latest, in monotonic milliseconds.
+    public func turn(_ now: Moment) -> Int64 {
+        setClock(now)
+        dialWhatIsDue(now)
+        dropSilent(now)
+        runDetector(now)
+        if now.monotonicMilliseconds >= nextHeartbeatMilliseconds { beat(now) }
+        settle()
+        compareWhatIsDue(now)
+        askForStates(now)
+        checkPast(now)
+        checkClock(now)
+        var hasMore = false
+        for link in links where link.isEstablished {
+            if link.isUpstream { hasMore = fill(link) || hasMore } else { acknowledge(link) }
+        }
+        if now.monotonicMilliseconds >= nextReportMilliseconds { publishReport(now) }
+        return hasMore ? now.monotonicMilliseconds : nextDeadline(now)
+    }
+
+    /// What there is to be sent on a link; nil for one that is gone.
+    public func output(link number: Int) -> UnsafeMutablePointer<ByteBuffer>? { link(number)?.output }
+
+    public func takeActions() -> [PeerAction] {
+        defer { actions.removeAll(keepingCapacity: true) }
+        return actions
+    }
+
+    private func nextDeadline(_ now: Moment) -> Int64 {
+        var next = min(nextHeartbeatMilliseconds, nextReportMilliseconds)
+        for target in targets where target.state == .waiting { next = min(next, target.nextDialMilliseconds) }
+        if let due = repair.nextDueMilliseconds { next = min(next, max(due, now.monotonicMilliseconds + 5)) }
+        return max(next, now.monotonicMilliseconds)
+    }
+
+    func setClock(_ now: Moment) {
+        executor.context.pointee.nowMilliseconds = now.unixMilliseconds
+        executor.context.pointee.access.seconds = UInt32(truncatingIfNeeded: now.unixMilliseconds / 1000)
+    }
+
+    func link(_ number: Int) -> PeerLink? { links.first { $0.number == number } }
+
+    func log(_ severity: LogSeverity, _ text: String) { actions.append(.log(severity, text)) }
+}
+
+/// What has been counted since the start, for INFO and A2.PEERS.
+struct ReplicationCounters {
+    var framesReceived: UInt64 = 0
+    var framesApplied: UInt64 = 0
+    var duplicates: UInt64 = 0
+    var framesHeld: UInt64 = 0
+    var gaps: UInt64 = 0
+    var forks: UInt64 = 0
+    var statesJoined: UInt64 = 0
+    var keysRepaired: UInt64 = 0
+    var statesServed: UInt64 = 0
+    /// Keys that differed although both sides had applied the same.
+    var divergedKeys: UInt64 = 0
+    var refusals: UInt64 = 0
+    var heldAhead: UInt64 = 0
+}
+
+/// Somebody we have shaken hands with.
+struct Peer {
+    var identity: PeerIdentity
+    /// What of its window has been applied here, for going on where a link broke off.
+    var resumePosition: UInt64?
+    /// Link numbers; we to it, and it to us.
+    var upstream: Int?
+    var downstream: Int?
+    var roundTripMilliseconds: Int64?
+    var lagMilliseconds: Int64?
+    var framesReceived: UInt64 = 0
+    var framesSent: UInt64 = 0
+    var bytesReceived: UInt64 = 0
+    var bytesSent: UInt64 = 0
+    var keysRepaired: UInt64 = 0
+    /// Wall time of its last heartbeat.
+    var beatMilliseconds: Int64 = 0
+}
