@@ -81,6 +81,8 @@ extension EventLoop {
     /// The peer has closed its side, or the connection broke. What it sent before is still executed.
     private func end(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>, _ result: Int) {
         connection.pointee.hasEnded = true
+        // What it waits for may never happen, and nobody is left to be told.
+        if case .peers = connection.pointee.hold { connection.pointee.closesAfterReply = true }
         if result < 0 {
             connection.pointee.closesAfterReply = true
             connection.reply.pointee.removeAll { Connection.release($0) }

@@ -1,9 +1,11 @@
-/// The peer thread of a node by itself, over real sockets of the loopback, obeying a script.
+/// The peer thread of a node over real sockets of the loopback, obeying a script; by itself or beside a loop.
 import Base
+import Commands
 import Core
 import OS
 import Options
 import Replication
+import Synchronization
 import TestSupport
 import Testing
 
@@ -15,9 +17,11 @@ final class PeerNode {
     let port: UInt16
     private let directory: TemporaryDirectory
     private let thread: Thread
+    private let loop: Thread?
+    private let clientPort: UInt16
     private var hasEnded = false
 
-    init(bufferBytes: Int = 1 << 20) throws {
+    init(bufferBytes: Int = 1 << 20, servesClients: Bool = false) throws {
         directory = try TemporaryDirectory()
         let logger = try Logger(level: .error, path: directory.file("log"))
         var settings = RuntimeSettings()
@@ -34,14 +38,27 @@ final class PeerNode {
             do {
                 try PeerThread(
                     shared: shared, options: options, listeners: [listener], resolver: resolver,
-                    machine: ScriptedMachine(script)
+                    machine: ScriptedMachine(script, shared.node.acknowledgements)
                 ).run()
             } catch {
                 Issue.record(error)
             }
             Socket.close(listener)
         }
+        let clients = try Socket.listen(address: "127.0.0.1", port: 0).release()
+        clientPort = Socket.localPort(clients)
+        guard servesClients else {
+            Socket.close(clients)
+            loop = nil
+            return
+        }
+        loop = try Thread.start(name: "test-loop") {
+            do { try EventLoop(index: 0, shared: shared, listeners: [clients]).run() } catch { Issue.record(error) }
+            Socket.close(clients)
+        }
     }
+
+    func client() throws -> RESPClient { try RESPClient(port: Int(clientPort)) }
 
     deinit { end() }
 
@@ -50,6 +67,11 @@ final class PeerNode {
     func end() -> Double {
         guard !hasEnded else { return 0 }
         hasEnded = true
+        if let loop {
+            shared.isDraining.store(true, ordering: .releasing)
+            shared.mailboxes[0].post(.drain)
+            loop.join()
+        }
         shared.peers.post(.end)
         return secondsTaken { thread.join() }
     }

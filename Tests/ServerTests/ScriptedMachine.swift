@@ -20,6 +20,8 @@ final class Script: Sendable {
         var delayMilliseconds = 0
         var pending: [Int: Int] = [:]
         var turns = 0
+        /// Noted at the next turn.
+        var acknowledged: [(node: UInt8, position: UInt64)] = []
     }
 
     private let state = Guarded<State>(State())
@@ -47,6 +49,11 @@ final class Script: Sendable {
         post.wakeUp.signal()
     }
 
+    func acknowledge(_ position: UInt64, by node: UInt8) {
+        with { $0.acknowledged.append((node, position)) }
+        post.wakeUp.signal()
+    }
+
     var events: [String] { with { $0.events } }
 
     func received(_ link: Int) -> [UInt8] { with { $0.received[link] ?? [] } }
@@ -54,9 +61,13 @@ final class Script: Sendable {
 
 struct ScriptedMachine: PeerMachine, ~Copyable {
     let script: Script
+    private let acknowledgements: PeerAcknowledgements
     private var outputs: [Int: UnsafeMutablePointer<ByteBuffer>] = [:]
 
-    init(_ script: Script) { self.script = script }
+    init(_ script: Script, _ acknowledgements: PeerAcknowledgements) {
+        self.script = script
+        self.acknowledgements = acknowledgements
+    }
 
     deinit { for output in outputs.values { Self.release(output) } }
 
@@ -112,6 +123,11 @@ struct ScriptedMachine: PeerMachine, ~Copyable {
             return state.toSend
         }
         for (link, bytes) in sending { outputs[link]?.pointee.append(bytes) }
+        let acknowledged = script.with { state in
+            defer { state.acknowledged.removeAll() }
+            return state.acknowledged
+        }
+        for (node, position) in acknowledged { acknowledgements.note(.applied, node: node, upTo: position) }
         let pending = outputs.mapValues { $0.pointee.count }
         script.with { $0.pending = pending }
         return .max
