@@ -56,6 +56,14 @@ struct Connection: ~Copyable {
         case timer(untilMilliseconds: Int64)
         /// Peers have not acknowledged enough.
         case peers(PeerWait)
+
+        var deadlineMilliseconds: Int64? {
+            switch self {
+            case .timer(let until): until
+            case .peers(let wait): wait.untilMilliseconds
+            case .none, .paused, .walk, .gathering: nil
+            }
+        }
     }
 
     static let queryBytesKept = 16 * 1024

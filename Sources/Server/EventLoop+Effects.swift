@@ -91,6 +91,9 @@ extension EventLoop {
         connection.pointee.hold = hold
         counters.blockedClients.add(1, ordering: .relaxed)
         if case .peers = hold { counters.clientsWaiting.add(1, ordering: .sequentiallyConsistent) }
+        if let deadline = hold.deadlineMilliseconds {
+            nextDeadlineMilliseconds = min(nextDeadlineMilliseconds, deadline)
+        }
         if case .walk = hold { walking.append(slot) } else { held.append(slot) }
     }
 

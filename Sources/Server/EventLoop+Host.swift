@@ -90,7 +90,7 @@ extension EventLoop {
                 limits = shared.limits
                 parserLimits = ParserLimits(bulkBytesMax: limits.bulkBytesMax)
             case .configurationRewritten(let asker, let failure): concludeRewrite(asker, failure)
-            case .peersAcknowledged: lookAfterWaiting()
+            case .peersAcknowledged: lookAfterHeld()
             case .drain: drain()
             }
         }

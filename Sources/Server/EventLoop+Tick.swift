@@ -33,14 +33,7 @@ extension EventLoop {
             _ = shared.pausedUntil.compareExchange(expected: pausedUntil, desired: 0, ordering: .relaxed)
         }
         if pausedUntil <= now, !held.isEmpty { resumePaused() }
-        for slot in held {
-            guard let connection = connections[slot],
-                case .timer(let until) = connection.pointee.hold, until <= now
-            else { continue }
-            connection.reply.pointee.ok()
-            letGo(slot, connection)
-        }
-        lookAfterWaiting()
+        lookAfterHeld()
         if limits.idleSecondsMax > 0 { closeIdle(now) }
         if !ready.isEmpty { executeAfterTick() }
         census.step(connections, counters)

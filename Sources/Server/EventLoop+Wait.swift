@@ -1,4 +1,4 @@
-/// WAIT and WAITAOF: clients that wait until peers have what was written before.
+/// WAIT and WAITAOF: clients that wait until peers have what was written before; and all who wait for a time.
 import Base
 import Commands
 import Core
@@ -38,16 +38,23 @@ extension EventLoop {
         connection.reply.pointee.acknowledged(wait.request.kind, peers: count)
     }
 
-    /// At every tick, and when peers have acknowledged something.
-    func lookAfterWaiting() {
-        guard counters.clientsWaiting.load(ordering: .relaxed) > 0 else { return }
+    /// When somebody's time is over, when peers have acknowledged something, and at every tick.
+    func lookAfterHeld() {
+        guard !held.isEmpty || nextDeadlineMilliseconds < .max else { return }
+        nextDeadlineMilliseconds = .max
         let now = executor.context.pointee.nowMilliseconds
         for slot in held {
-            guard let connection = connections[slot], case .peers(let wait) = connection.pointee.hold,
-                wait.untilMilliseconds <= now || isSatisfied(wait)
+            guard let connection = connections[slot], let deadline = connection.pointee.hold.deadlineMilliseconds
             else { continue }
-            tell(wait, connection)
-            letGo(slot, connection)
+            if case .peers(let wait) = connection.pointee.hold, deadline <= now || isSatisfied(wait) {
+                tell(wait, connection)
+                letGo(slot, connection)
+            } else if case .timer = connection.pointee.hold, deadline <= now {
+                connection.reply.pointee.ok()
+                letGo(slot, connection)
+            } else {
+                nextDeadlineMilliseconds = min(nextDeadlineMilliseconds, deadline)
+            }
         }
     }
 

@@ -36,6 +36,8 @@ final class EventLoop {
     /// Slots with a walk under way, and slots held for another reason that the tick looks after.
     var walking: [Int] = []
     var held: [Int] = []
+    /// When the first of the held may go on; later than it where that one has gone already.
+    var nextDeadlineMilliseconds = Int64.max
     var monitors: [Int] = []
     /// Slots to close at the end of the turn.
     var doomed: [Int] = []
@@ -75,6 +77,7 @@ final class EventLoop {
             for position in 0..<count { take(poller[position]) }
             if !unread.isEmpty { receiveRest() }
             if !unsent.isEmpty { scheduleUnsent() }
+            if executor.context.pointee.nowMilliseconds >= nextDeadlineMilliseconds { lookAfterHeld() }
             executeReady()
             if !walking.isEmpty { stepWalks() }
             flushScheduled()
@@ -86,10 +89,11 @@ final class EventLoop {
         }
     }
 
-    /// Not at all while there is work; else until the next tick.
+    /// Not at all while there is work; else until the next tick, or the end of somebody's wait.
     private var waitMilliseconds: Int {
         if !unread.isEmpty || !unsent.isEmpty || !walking.isEmpty || upkeep.isBehind { return 0 }
-        return max(Int(upkeep.nextTickMilliseconds - executor.context.pointee.nowMilliseconds), 0)
+        let next = min(upkeep.nextTickMilliseconds, nextDeadlineMilliseconds)
+        return max(Int(next - executor.context.pointee.nowMilliseconds), 0)
     }
 
     @inline(__always)
