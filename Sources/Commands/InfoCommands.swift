@@ -200,7 +200,8 @@ struct InfoReport {
             ("total_connections_received", since(\.connectionsReceived)), ("total_commands_processed", "\(calls)"),
             ("instantaneous_ops_per_sec", "\(Int(rates.commandsPerSecond.rounded()))"),
             ("total_net_input_bytes", since(\.inputBytes)), ("total_net_output_bytes", since(\.outputBytes)),
-            ("total_net_repl_input_bytes", "0"), ("total_net_repl_output_bytes", "0"),
+            ("total_net_repl_input_bytes", since(\.peerInputBytes)),
+            ("total_net_repl_output_bytes", since(\.peerOutputBytes)),
             ("instantaneous_input_kbps", String(fixed: rates.inputKilobytesPerSecond, decimals: 2)),
             ("instantaneous_output_kbps", String(fixed: rates.outputKilobytesPerSecond, decimals: 2)),
             ("instantaneous_input_repl_kbps", "0.00"), ("instantaneous_output_repl_kbps", "0.00"),
@@ -246,6 +247,7 @@ struct InfoReport {
             ("a2_window_bytes", "\(min(node.window.end, windowCapacity))"),
             ("a2_window_capacity_bytes", "\(node.window.capacity)"), ("a2_stable_ms", "\(stableMilliseconds)"),
             ("a2_ephemeral", settings.flag(.ephemeral) ? "1" : "0"), ("a2_peers", "0"),
+            ("a2_peer_port", "\(readings.peerPort)"),
         ]
     }
 

@@ -31,6 +31,10 @@ public struct ProcessReadings: Sendable {
     public var mainThreadSystemCPUMicroseconds: Int64 = 0
     /// The port clients connect to, when it was left to the system.
     public var port = 0
+    public var peerPort = 0
+    /// Over links with peers.
+    public var peerInputBytes: UInt64 = 0
+    public var peerOutputBytes: UInt64 = 0
     public var connectedClients = 0
     public var blockedClients = 0
     public var connectionsReceived: UInt64 = 0

@@ -46,7 +46,8 @@ final class Runtime {
         peerOptions = settings.peers
         peerListeners = try Self.listenForPeers(settings)
         let port = listeners.first.map { Int(Socket.localPort($0)) } ?? 0
-        shared = try Self.makeShared(settings, port: port, stop, logger)
+        let peerPort = peerListeners.first.map { Int(Socket.localPort($0)) } ?? 0
+        shared = try Self.makeShared(settings, port: port, peerPort: peerPort, stop, logger)
         try poller.add(signals.descriptor, token: 0, for: .read)
         try poller.add(stop.wakeUp.descriptor, token: 1, for: .read)
     }
@@ -103,7 +104,7 @@ final class Runtime {
     }
 
     static func makeShared(
-        _ settings: RuntimeSettings, port: Int, _ stop: Stop, _ logger: Logger
+        _ settings: RuntimeSettings, port: Int, peerPort: Int, _ stop: Stop, _ logger: Logger
     ) throws(SystemError) -> Shared {
         let pages = HugePages()
         let populator = try Populator(pages)
@@ -122,7 +123,7 @@ final class Runtime {
             }, settings: settings.options,
             identity: NodeIdentity(
                 settings.options, loopCount: settings.threads, configurationPath: settings.configurationPath),
-            process: ProcessInterface(box, port: port, loopCount: settings.threads))
+            process: ProcessInterface(box, port: port, peerPort: peerPort, loopCount: settings.threads))
         var mailboxes: [Mailbox] = []
         for _ in 0..<settings.threads { mailboxes.append(try Mailbox()) }
         let shared = Shared(

@@ -13,13 +13,21 @@ final class SharedBox: Sendable {
 
     var counters: [LoopCounters] { box.withLock { $0?.counters ?? [] } }
 
+    var peers: PeerPost? { box.withLock { $0?.peers } }
+
     func adoptSettings(_ changed: [Option]) { box.withLock { $0 }?.adoptSettings(changed) }
 }
 
 extension ProcessInterface {
-    init(_ box: SharedBox, port: Int, loopCount: Int) {
+    init(_ box: SharedBox, port: Int, peerPort: Int, loopCount: Int) {
         self.init()
-        readings = { ProcessReadings(box.counters, port: port) }
+        readings = {
+            var readings = ProcessReadings(box.counters, port: port)
+            readings.peerPort = peerPort
+            readings.peerInputBytes = box.peers?.inputBytes.load(ordering: .relaxed) ?? 0
+            readings.peerOutputBytes = box.peers?.outputBytes.load(ordering: .relaxed) ?? 0
+            return readings
+        }
         traffic = {
             var sum = (inputBytes: UInt64(0), outputBytes: UInt64(0))
             for loop in box.counters {

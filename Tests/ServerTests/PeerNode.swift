@@ -26,7 +26,7 @@ final class PeerNode {
         let logger = try Logger(level: .error, path: directory.file("log"))
         var settings = RuntimeSettings()
         settings.windowBytes = 1 << 20
-        shared = try Runtime.makeShared(settings, port: 0, try Stop(), logger)
+        shared = try Runtime.makeShared(settings, port: 0, peerPort: 0, try Stop(), logger)
         script = Script(shared.peers)
         let listener = try Socket.listen(address: "127.0.0.1", port: 0).release()
         port = Socket.localPort(listener)
