@@ -11,6 +11,27 @@ import OS
 import Replication
 import Synchronization
 
+/// How often new frames may get the thread out of bed: under load they travel in company instead.
+struct FramePace {
+    private var position: UInt64 = 0
+    private var milliseconds: Int64 = 0
+    private var turns = 0
+
+    private static let turnsPerMillisecond = 4
+
+    /// A turn begins, with the window ending there.
+    mutating func note(_ position: UInt64, _ milliseconds: Int64) {
+        if milliseconds != self.milliseconds { (self.milliseconds, turns) = (milliseconds, 0) }
+        if position != self.position { turns += 1 }
+        self.position = position
+    }
+
+    /// No more before the next millisecond.
+    func isSpent(_ milliseconds: Int64) -> Bool {
+        milliseconds == self.milliseconds && turns >= Self.turnsPerMillisecond
+    }
+}
+
 final class PeerThread<Machine: PeerMachine & ~Copyable> {
     let shared: Shared
     let post: PeerPost
@@ -28,6 +49,7 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
     var deafUntilMilliseconds: Int64?
     var refusals = LogLimiter(intervalMilliseconds: 10_000)
     private var noteCountSeen: UInt64 = 0
+    private var pace = FramePace()
     /// Set when the process ends: by then all must have been said.
     private var endMilliseconds: Int64?
 
@@ -60,6 +82,7 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
         machine.start(now)
         while true {
             let seen = shared.node.window.end
+            pace.note(seen, now.monotonicMilliseconds)
             let wanted = machine.turn(now)
             needsTurn = false
             obey()
@@ -81,7 +104,11 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
         if let endMilliseconds { wake = min(wake, endMilliseconds) }
         let hasWork = needsTurn || sockets.values.contains { $0.wantsReading }
         var timeout = hasWork ? 0 : max(wake - SystemClock.monotonicMilliseconds, 0)
-        let isArmed = timeout > 0 && post.linkCount.load(ordering: .relaxed) > 0
+        var isArmed = timeout > 0 && post.linkCount.load(ordering: .relaxed) > 0
+        if isArmed, pace.isSpent(now.monotonicMilliseconds) {
+            isArmed = false
+            timeout = 1
+        }
         if isArmed, !post.arm(shared.node.window, seen: windowSeen) { timeout = 0 }
         let count = poller.wait(timeoutMilliseconds: Int(clamping: timeout))
         if isArmed { post.disarm() }

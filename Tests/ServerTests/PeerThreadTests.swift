@@ -178,6 +178,20 @@ import Testing
 }
 
 @Suite struct PeerPostTests {
+    @Test("Under load frames wake the thread four times a millisecond, and rested it wakes at once")
+    func pace() {
+        var pace = FramePace()
+        for position in 1...4 as ClosedRange<UInt64> {
+            #expect(!pace.isSpent(7))
+            pace.note(position, 7)
+        }
+        #expect(pace.isSpent(7) && !pace.isSpent(8))
+        pace.note(5, 8)
+        // Turns for something else than frames do not count.
+        for _ in 0..<9 { pace.note(5, 8) }
+        #expect(!pace.isSpent(8))
+    }
+
     @Test("The bell rings once, for frames the sleeper has not seen, and not for one who is awake")
     func bell() throws {
         let post = try PeerPost()
