@@ -62,12 +62,13 @@ public final class SimNode {
 
     private static let strideBytes = (MemoryLayout<Partition>.stride + 63) & ~63
     private static let databases = 2
-    private static let windowBytes = 1 << 20
+    public static let windowBytes = 1 << 20
 
-    public init(replica: Replica, counted: [Replica], seed: UInt64) {
+    /// A window that is small is overrun now and then by whoever does not read it.
+    public init(replica: Replica, counted: [Replica], seed: UInt64, windowBytes: Int = SimNode.windowBytes) {
         self.replica = replica
         memory = .allocate(byteCount: Self.strideBytes * Slots.partitionCount, alignment: 64)
-        windowMemory = .allocate(byteCount: Self.windowBytes, alignment: 64)
+        windowMemory = .allocate(byteCount: windowBytes, alignment: 64)
         let partitions = PartitionArray(first: memory, strideBytes: Self.strideBytes)
         for index in 0..<Slots.partitionCount {
             partitions[index].initialize(
@@ -77,7 +78,7 @@ public final class SimNode {
         let statistics = LoopStatistics(rowCount: CommandTable.shared.rowCount)
         node = Node(
             replica: replica, databaseCount: Self.databases, partitions: partitions,
-            window: Window(capacity: Self.windowBytes, memory: windowMemory), statistics: [statistics])
+            window: Window(capacity: windowBytes, memory: windowMemory), statistics: [statistics])
         executor = Executor(
             node: node, lending: PlainLending(), statistics: statistics, random: SeededRandom(seed: seed))
         session = .allocate(capacity: 1)

@@ -1,0 +1,293 @@
+/// What must hold in every run of a cluster, at every moment it is looked at, and when it has come to rest.
+import Base
+import CRDT
+import Commands
+import Core
+import Engine
+import Replication
+import Wire
+
+/// The frames of each replica, in the order of their writing, by partition.
+struct Chains {
+    struct Chain {
+        let replica: Replica
+        let partition: Int
+        var life: (slot: Int, number: Int)
+        var latest: Stamp
+        var stamps: Set<Stamp>
+    }
+
+    private var chains: [Int: Chain] = [:]
+
+    subscript(replica: Replica, partition: Int) -> Chain? {
+        get { chains[Int(replica.rawValue) << 8 | partition] }
+        set { chains[Int(replica.rawValue) << 8 | partition] = newValue }
+    }
+}
+
+/// One node's cut was covered by another's versions: from then on it has to be.
+struct CutPair: Hashable {
+    let node: Int
+    let life: Int
+    let other: Int
+    let otherLife: Int
+}
+
+extension Cluster {
+    static let watchedPartitions: [Int] = {
+        var partitions: [Int] = []
+        let keys = Workload.keys + Ledger.keys + bigKeys
+        for partition in keys.map({ $0.withView { Slots.partition(of: $0) } }) where !partitions.contains(partition) {
+            partitions.append(partition)
+        }
+        return partitions.sorted()
+    }()
+
+    func check(_ when: String) {
+        for index in members {
+            guard let node = slots[index].node else { continue }
+            checkLedger(index, node, when)
+            checkPair(index, node)
+            checkVersions(index, node)
+            checkAcknowledgements(index, node)
+        }
+        compareEquals(when)
+        checkCuts()
+    }
+
+    // MARK: one node
+
+    /// A node shows exactly what its versions say that it has.
+    private func checkLedger(_ index: Int, _ node: ClusterNode, _ when: String) {
+        for key in Ledger.keys.indices {
+            let versions = node.versions(Ledger.partitions[key])
+            let expected = ledger.expected(key, versions)
+            let shown = node.core.view(Ledger.keys[key], at: node.core.moment([Ledger.partitions[key]]))
+            if shown.value != expected {
+                fail(
+                    "\(when), \(text(Ledger.keys[key])) at \(slots[index].number) is \(text(shown)), not "
+                        + "\(text(KeyView(value: expected))), at \(versions)")
+            }
+        }
+    }
+
+    /// Keys that are only ever written together are the same wherever one looks.
+    private func checkPair(_ index: Int, _ node: ClusterNode) {
+        let time = node.core.moment(Workload.partitions)
+        let values = Workload.pair.map { node.core.view($0, at: time) }
+        if values[0] != values[1] { fail("\(slots[index].number) shows half a MULTI: \(values.map { text($0) })") }
+    }
+
+    private func checkVersions(_ index: Int, _ node: ClusterNode) {
+        for partition in Self.watchedPartitions {
+            for stamp in node.versions(partition).stamps {
+                if chains[stamp.replica, partition]?.stamps.contains(stamp) != true {
+                    fail("\(slots[index].number) claims \(stamp) in \(partition), which nobody wrote")
+                }
+            }
+            let here = node.core.partition(partition)
+            if here.pointee.settleCut > here.pointee.announcedCut {
+                fail("\(slots[index].number) settles beyond its own cut")
+            }
+        }
+    }
+
+    /// Whoever has acknowledged all of a window has all of it, or has lost its memory since.
+    private func checkAcknowledgements(_ index: Int, _ node: ClusterNode) {
+        let count = node.core.node.acknowledgements.count(.applied, upTo: node.core.node.window.end)
+        if count == 0 { return }
+        let holders = slots.indices.count { other in
+            guard other != index else { return false }
+            guard let peer = slots[other].node, slots[other].lives == 1 else { return true }
+            return Self.watchedPartitions.allSatisfy {
+                peer.versions($0).covers(node.core.partition($0).pointee.latestOwnStamp)
+            }
+        }
+        if count > holders { fail("\(count) have acknowledged all of \(slots[index].number), \(holders) have it") }
+    }
+
+    /// Reads what a node has written: each frame follows the one before, no stamp is used twice, and what a process
+    /// lost with its memory is lost to all.
+    func readOwnFrames(_ index: Int, _ node: ClusterNode) {
+        for frame in node.core.sent[node.framesRead...] {
+            let header = frame.header
+            let replica = header.origin
+            if replica != node.replica { fail("\(header) of \(node.replica) names another author") }
+            var chain =
+                chains[replica, header.partition]
+                ?? Chains.Chain(
+                    replica: replica, partition: header.partition, life: (index, node.life), latest: .zero, stamps: [])
+            if header.stamp <= header.prev { fail("\(header) is not later than the one before") }
+            if chain.stamps.contains(header.stamp) { fail("\(header.stamp) is used twice in \(header.partition)") }
+            if header.prev != chain.latest {
+                if chain.life == (index, node.life) { fail("\(header) does not follow \(chain.latest)") }
+                if !header.prev.isZero, !chain.stamps.contains(header.prev) { fail("\(header) follows what never was") }
+                lose(replica, header.partition, from: header.prev, to: chain.latest)
+            }
+            chain.life = (index, node.life)
+            chain.latest = header.stamp
+            chain.stamps.insert(header.stamp)
+            chains[replica, header.partition] = chain
+        }
+        node.framesRead = node.core.sent.count
+    }
+
+    /// A new process of a replica has gone on from an earlier frame: nobody may have what came behind it.
+    private func lose(_ replica: Replica, _ partition: Int, from: Stamp, to: Stamp) {
+        for index in members {
+            guard let latest = slots[index].node?.versions(partition)[replica], slots[index].node?.replica != replica
+            else { continue }
+            if latest > from, latest <= to {
+                fail("\(replica) goes on from \(from) in \(partition), and \(slots[index].number) has \(latest)")
+            }
+        }
+        for index in ledger.entries.indices {
+            let entry = ledger.entries[index]
+            guard entry.partition == partition, entry.stamp.replica == replica, entry.stamp > from else { continue }
+            if entry.stamp <= to { ledger.entries[index].isLost = true }
+        }
+    }
+
+    // MARK: several nodes
+
+    /// Nodes that have applied the same frames of a partition show the same, now and at any later time.
+    private func compareEquals(_ when: String) {
+        let running = members
+        var start = now
+        for index in running { start = max(start, slots[index].node?.core.moment(Self.watchedPartitions) ?? 0) }
+        for (position, left) in running.enumerated() {
+            for right in running[(position + 1)...] {
+                guard let one = slots[left].node, let other = slots[right].node else { continue }
+                for partition in Self.watchedPartitions where one.versions(partition) == other.versions(partition) {
+                    compare(one, other, partition, start + 10, when)
+                }
+            }
+        }
+    }
+
+    private func compare(_ one: ClusterNode, _ other: ClusterNode, _ partition: Int, _ start: Int64, _ when: String) {
+        for key in Workload.keys + Workload.pair + Self.bigKeys
+        where key.withView({ Slots.partition(of: $0) }) == partition {
+            for later: Int64 in [0, 12, 45, 100_000] {
+                let left = one.core.view(key, at: start + later)
+                let right = other.core.view(key, at: start + later)
+                if left != right {
+                    fail(
+                        "\(when), \(text(key)) at +\(later): node \(one.replica) shows \(text(left)), node "
+                            + "\(other.replica) \(text(right)), both at \(one.versions(partition))")
+                    return
+                }
+                if left.deadline == nil, right.deadline == nil { break }
+            }
+        }
+    }
+
+    /// The cut of a node is nowhere ahead of what those it counts have applied, once they had it.
+    private func checkCuts() {
+        for index in members {
+            guard let node = slots[index].node, node.takesWrites else { continue }
+            let counted = node.report.counted
+            for other in members where other != index {
+                guard let peer = slots[other].node, counted.contains(peer.replica) else { continue }
+                let pair = CutPair(node: index, life: node.life, other: other, otherLife: peer.life)
+                let missing = missingBelowCut(node, peer, counted)
+                if missing == nil {
+                    covered.insert(pair)
+                } else if let missing, covered.contains(pair) {
+                    fail("the cut of \(slots[index].number) is ahead of \(slots[other].number): it lacks \(missing)")
+                }
+            }
+        }
+    }
+
+    private func missingBelowCut(_ node: ClusterNode, _ peer: ClusterNode, _ counted: [Replica]) -> String? {
+        for partition in Self.watchedPartitions {
+            let cut = node.core.partition(partition).pointee.announcedCut
+            if cut.isZero { continue }
+            let versions = peer.versions(partition)
+            for author in members {
+                guard let origin = slots[author].node, counted.contains(origin.replica) else { continue }
+                let last = origin.core.sent.last {
+                    $0.header.partition == partition && $0.header.stamp <= cut && $0.header.origin == origin.replica
+                }
+                if let stamp = last?.header.stamp, !versions.covers(stamp) {
+                    return "\(stamp) of partition \(partition), the cut being \(cut)"
+                }
+            }
+        }
+        return nil
+    }
+
+    // MARK: rest
+
+    /// Why the cluster has not come to rest yet; nil once it has.
+    func reasonForUnrest() -> String? {
+        if let waiting = slots.first(where: \.isToRestart) { return "node \(waiting.number) is to come back" }
+        if let going = slots.first(where: { $0.node?.isOutside == true }) { return "node \(going.number) is leaving" }
+        let running = members
+        guard let first = running.first, let model = slots[first].node else { return nil }
+        let replicas = running.compactMap { slots[$0].node?.replica }.sorted()
+        for index in running {
+            guard let node = slots[index].node else { continue }
+            let name = "node \(slots[index].number)"
+            if let gate = node.core.node.writeGate { return "\(name) takes no writes: \(gate.text)" }
+            let report = node.report
+            for other in replicas where other != node.replica {
+                guard let peer = report.peers.first(where: { $0.replica == other }) else {
+                    return "\(name) does not know \(other)"
+                }
+                if peer.outgoing != "up" { return "the link of \(name) to \(other) is \(peer.outgoing)" }
+                if peer.incoming != "up" { return "the link of \(name) from \(other) is \(peer.incoming)" }
+                if peer.health != "alive" { return "\(other) is \(peer.health) to \(name)" }
+                if peer.membership != "member" { return "\(other) is \(peer.membership) to \(name)" }
+                if running.count > 1, peer.pendingBytes > 0 { return "\(other) has not acknowledged all of \(name)" }
+            }
+            if running.count > 1, report.counted != replicas {
+                return "\(name) counts \(report.counted), not \(replicas)"
+            }
+            if report.framesHeldBytes > 0 { return "\(name) holds frames" }
+            for partition in 0..<Slots.partitionCount where node.versions(partition) != model.versions(partition) {
+                return "\(name) has \(node.versions(partition)) of partition \(partition), node "
+                    + "\(slots[first].number) \(model.versions(partition))"
+            }
+            if let history = historyLeft(index, node) { return "\(name) remembers \(history)" }
+        }
+        return nil
+    }
+
+    private func historyLeft(_ index: Int, _ node: ClusterNode) -> History? {
+        node.core.setClock(moment(index).unixMilliseconds)
+        var history = History()
+        for partition in Self.watchedPartitions {
+            var left = 20
+            while node.core.executor.maintain(partition, bucketsMax: 4), left > 0 { left -= 1 }
+            history += node.core.partition(partition).pointee.history
+        }
+        history.outlivedStrings = 0
+        return history == History() ? nil : history
+    }
+
+    func checkRest() {
+        note("all is quiet")
+        check("at rest")
+        // Comparing all data finds nothing.
+        for index in members {
+            slots[index].node?.replicator.request(.sync(node: nil), moment(index))
+            planTurn(index, in: 0)
+        }
+        advance(to: now + 1000)
+        check("after comparing")
+        if let reason = reasonForUnrest() { fail("not at rest after comparing: \(reason)") }
+    }
+
+    /// Whoever leaves has told all that it wrote.
+    func checkFarewell(_ index: Int, _ node: ClusterNode) {
+        let others = members.compactMap { slots[$0].node }
+        for partition in Self.watchedPartitions {
+            let latest = node.core.partition(partition).pointee.latestOwnStamp
+            if !others.contains(where: { $0.versions(partition).covers(latest) }) {
+                fail("node \(slots[index].number) has left, and nobody has \(latest) of partition \(partition)")
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+/// Whole nodes with the shipping replication between them: a simulated network, simulated clocks, one seed.
+///
+/// What a process would do for its node is done here: dialling, moving bytes, calling `turn` when it is wanted. What
+/// goes wrong stands in `Cluster+Faults`, the clients in `Cluster+Clients`, what must hold in `Cluster+Checks`.
+import Base
+import Commands
+import Core
+import Replication
+
+public final class Cluster {
+    public internal(set) var failures: [String] = []
+    public internal(set) var counts = Counts()
+    /// What happens, line by line, for whoever replays a seed.
+    public var trace: ((String) -> Void)?
+
+    public struct Counts: Sendable {
+        public var milliseconds: Int64 = 0
+        public var turns = 0
+        public var commands = 0
+        public var bytes = 0
+        public var dials = 0
+        public var crashes = 0
+        public var joins = 0
+        public var departures = 0
+        public var generations = 0
+        public var jumps = 0
+        public var statesJoined = 0
+        public var gaps = 0
+        public var framesApplied = 0
+        public var duplicates = 0
+        public var heldAhead = 0
+
+        public static func += (left: inout Counts, right: Counts) {
+            left.milliseconds += right.milliseconds
+            left.turns += right.turns
+            left.commands += right.commands
+            left.bytes += right.bytes
+            left.dials += right.dials
+            left.crashes += right.crashes
+            left.joins += right.joins
+            left.departures += right.departures
+            left.generations += right.generations
+            left.jumps += right.jumps
+            left.statesJoined += right.statesJoined
+            left.gaps += right.gaps
+            left.framesApplied += right.framesApplied
+            left.duplicates += right.duplicates
+            left.heldAhead += right.heldAhead
+        }
+    }
+
+    /// A place for a process: its address and its clock outlive it.
+    struct Slot {
+        let number: UInt8
+        let address: PeerAddress
+        var clock: SimClock
+        var lives = 0
+        var node: ClusterNode?
+        /// It is to come back by itself.
+        var isToRestart = false
+        /// It left or was expelled, and has not come back.
+        var isGone = false
+    }
+
+    let plan: ClusterPlan
+    var random: SeededRandom
+    var workload: Workload
+    var now: Int64 = 1_750_000_000_000
+    var queue = EventQueue()
+    var slots: [Slot] = []
+    var connections: [SimConnection] = []
+    /// Nothing gets from one to the other.
+    var cuts: [[Bool]]
+    var delays: [[Int64]]
+    var ledger = Ledger()
+    var chains = Chains()
+    var covered: Set<CutPair> = []
+    var pipeIsSlow = false
+
+    static let nodesMax = 7
+
+    public init(seed: UInt64, plan: ClusterPlan) {
+        self.plan = plan
+        random = SeededRandom(seed: seed)
+        workload = Workload(random: SeededRandom(seed: random.next()))
+        cuts = Array(repeating: Array(repeating: false, count: Self.nodesMax), count: Self.nodesMax)
+        delays = []
+        for number in 0..<Self.nodesMax {
+            let clock = SimClock(
+                skewMilliseconds: Int64(random.below(Int(2 * plan.skewMilliseconds + 1))) - plan.skewMilliseconds,
+                drift: Int64(random.below(401)) - 200, now: now, monotonicStart: Int64(random.below(1_000_000)))
+            slots.append(
+                Slot(number: UInt8(number + 1), address: Self.address(number), clock: clock))
+            delays.append((0..<Self.nodesMax).map { _ in [0, 1, 5, 40][random.below(4)] })
+        }
+    }
+
+    private static func address(_ index: Int) -> PeerAddress {
+        guard let address = try? PeerAddress(host: "n\(index + 1)", port: 16379) else {
+            preconditionFailure("no address")
+        }
+        return address
+    }
+
+    func chance(_ percent: Int) -> Bool { random.below(100) < percent }
+
+    func pick<Choice>(_ choices: [Choice]) -> Choice { choices[random.below(choices.count)] }
+
+    func fail(_ text: String) {
+        if failures.count < 20 { failures.append("at \(now - 1_750_000_000_000) ms: \(text)") }
+        trace?("✗ \(text)")
+    }
+
+    func note(_ text: @autoclosure () -> String) { trace?("\(now - 1_750_000_000_000) \(text())") }
+
+    // MARK: the run
+
+    public func run() {
+        let start = now
+        for index in 0..<plan.nodes { startFounder(index) }
+        queue.insert(.client, at: now + 100)
+        queue.insert(.check, at: now + 500)
+        if !plan.faults.isEmpty { queue.insert(.disturb, at: now + Int64(random.below(1500))) }
+        advance(to: start + plan.milliseconds)
+        if failures.isEmpty { quiesce() }
+        counts.milliseconds += now - start
+        for index in slots.indices { collect(index) }
+    }
+
+    /// Lets happen what is due until then.
+    func advance(to end: Int64) {
+        while failures.isEmpty, let time = queue.nextTime, time <= end, let (_, event) = queue.next() {
+            now = max(now, time)
+            happen(event)
+        }
+        now = max(now, end)
+    }
+
+    private func happen(_ event: EventQueue.Event) {
+        switch event {
+        case .turn(let index, let life):
+            if let node = running(index, life), node.nextTurn <= now { turn(index) }
+        case .arrive(let connection, let end): arrive(connection, end)
+        case .connect(let index, let life, let target, let to): connect(index, life, target, to)
+        case .lose(let connection, let end, let reason): lose(connection, end, reason)
+        case .client:
+            serveClient()
+            if !isQuiescing { queue.insert(.client, at: now + 1 + Int64(random.below(2 * plan.clientMilliseconds))) }
+        case .disturb:
+            if !isQuiescing {
+                disturb()
+                queue.insert(.disturb, at: now + 1 + Int64(random.below(2 * plan.disturbMilliseconds)))
+            }
+        case .check:
+            check("meanwhile")
+            if !isQuiescing { queue.insert(.check, at: now + 300 + Int64(random.below(800))) }
+        case .start(let index): if slots[index].node == nil { start(index) }
+        case .stop(let index): stop(index)
+        case .heal(let from, let to): heal(from, to)
+        }
+    }
+
+    var isQuiescing = false
+
+    func running(_ index: Int, _ life: Int) -> ClusterNode? {
+        guard let node = slots[index].node, node.life == life else { return nil }
+        return node
+    }
+
+    /// Places where a process runs that takes part.
+    var members: [Int] { slots.indices.filter { slots[$0].node != nil && slots[$0].node?.isOutside == false } }
+
+    func moment(_ index: Int) -> Moment { slots[index].clock.moment(now) }
+
+    // MARK: processes
+
+    private func startFounder(_ index: Int) {
+        let others = (0..<plan.nodes).filter { $0 != index }
+        // Whom it is told of; the rest it must learn.
+        let seeds = chance(50) ? others : others.filter { $0 == (index + 1) % plan.nodes || chance(40) }
+        start(index, seeds: seeds)
+    }
+
+    /// Starts, or starts again, with some of those who run as seeds.
+    func start(_ index: Int) {
+        var seeds = slots.indices.filter { $0 != index && (slots[$0].node != nil || slots[$0].isToRestart) }
+        if seeds.count > 1, chance(50) { seeds = [pick(seeds)] }
+        start(index, seeds: seeds)
+    }
+
+    func start(_ index: Int, seeds: [Int]) {
+        var settings = ReplicationSettings(
+            nodeNumber: slots[index].number, name: "node\(slots[index].number)", region: "", cluster: "simulated",
+            incarnation: UInt128(random.next()), advertise: slots[index].address,
+            seeds: seeds.map { slots[$0].address })
+        settings.timing = plan.timing
+        slots[index].lives += 1
+        slots[index].isToRestart = false
+        slots[index].isGone = false
+        let node = ClusterNode(
+            settings: settings, life: slots[index].lives, windowBytes: plan.windowBytes, random: &random)
+        slots[index].node = node
+        note("node \(slots[index].number) starts, life \(node.life), seeds \(seeds.map { slots[$0].number })")
+        #if DEBUG
+            if !plan.mergeFaults.isEmpty { node.core.leaveOut(plan.mergeFaults) }
+        #endif
+        node.replicator.start(moment(index))
+        obey(index)
+        planTurn(index, in: 0)
+    }
+
+    func planTurn(_ index: Int, in milliseconds: Int64) {
+        guard let node = slots[index].node, now + milliseconds < node.nextTurn else { return }
+        node.nextTurn = now + milliseconds
+        queue.insert(.turn(node: index, life: node.life), at: node.nextTurn)
+    }
+
+    func turn(_ index: Int) {
+        guard let node = slots[index].node else { return }
+        node.nextTurn = .max
+        counts.turns += 1
+        node.turns += 1
+        let moment = moment(index)
+        let generation = node.replica.generation
+        let wanted = node.replicator.turn(moment)
+        if node.replica.generation != generation {
+            counts.generations += 1
+            note("node \(slots[index].number) goes on as \(node.replica)")
+        }
+        obey(index)
+        pump(index)
+        planTurn(index, in: max(wanted - moment.monotonicMilliseconds, 1) + Int64(random.below(3)))
+    }
+
+    /// What the node's replication wants done.
+    func obey(_ index: Int) {
+        guard let node = slots[index].node else { return }
+        while true {
+            let actions = node.replicator.takeActions()
+            if actions.isEmpty { return }
+            for action in actions {
+                switch action {
+                case .dial(let target, let address): dial(index, target, address)
+                case .close(let link): close(index, link)
+                case .log(let severity, let text):
+                    node.lines.append(ClusterNode.Line(severity: severity, text: text))
+                    note("\(slots[index].number) \(severity): \(text)")
+                    if severity == .error, !isExpected(text) { fail("node \(slots[index].number) says: \(text)") }
+                }
+            }
+        }
+    }
+
+    private func isExpected(_ text: String) -> Bool {
+        let isOfPlan =
+            switch plan.profile {
+            case .flips: text.hasPrefix("closing the link")
+            case .clocks, .skewed, .everything: text.contains("clock")
+            default: false
+            }
+        return isOfPlan || text.hasPrefix("this node is expelled") || text.hasPrefix("this node is replaced")
+    }
+
+    /// Adds up what a process has counted.
+    func collect(_ index: Int) {
+        guard let node = slots[index].node else { return }
+        let report = node.report
+        counts.statesJoined += Int(report.statesJoined)
+        counts.gaps += Int(report.gaps)
+        counts.framesApplied += Int(report.framesApplied)
+        counts.duplicates += Int(report.duplicates)
+        counts.heldAhead += Int(report.framesAhead)
+        counts.jumps += node.lines.count { $0.text.contains("fell out of the window") }
+        for text in node.core.failures { fail(text) }
+        if report.forks > 0 { fail("node \(slots[index].number) counted \(report.forks) forks") }
+        if report.divergedKeys > 0 { fail("node \(slots[index].number) found \(report.divergedKeys) keys diverged") }
+    }
+}

@@ -1,0 +1,123 @@
+/// What a run of a cluster is made of: how many nodes, how long, and what may go wrong. Percentages are of a die
+/// that is thrown whenever something is disturbed.
+import CRDT
+import Replication
+
+public struct ClusterPlan: Sendable {
+    public enum Profile: String, CaseIterable, Sendable {
+        /// Nothing fails but the weather: delays, chunks, some skew.
+        case calm
+        /// Connections break, stall and come back.
+        case flaky
+        /// Slow pipes and windows that are overrun.
+        case slow
+        /// Whole nodes cut off from each other, in one direction or both, for long.
+        case partitions
+        /// Processes end without a word and come back empty.
+        case crashes
+        /// Nodes join, leave, are expelled, come back.
+        case churn
+        /// Clocks step by seconds.
+        case clocks
+        /// Clocks minutes apart.
+        case skewed
+        /// Bits turn on the way.
+        case flips
+        /// All of it but turned bits and clocks minutes apart.
+        case everything
+    }
+
+    public var profile: Profile
+    public var nodes: Int
+    /// How long clients write, in simulated milliseconds.
+    public var milliseconds: Int64 = 6000
+    /// How long the cluster may take to come to rest afterwards.
+    public var restMilliseconds: Int64 = 40_000
+    public var clientMilliseconds = 25
+    public var disturbMilliseconds = 300
+    public var windowBytes = 1 << 16
+    public var timing: ReplicationTiming
+    /// Weights of what disturbs.
+    public var faults: [(ClusterFault, Int)] = []
+    public var skewMilliseconds: Int64 = 30
+    /// FLUSHDB among the commands; then nothing is counted.
+    public var flushes = false
+    public var bigValues = false
+    #if DEBUG
+        /// Rules left out.
+        public var mergeFaults: Faults = []
+    #endif
+
+    public init(_ profile: Profile, nodes: Int) {
+        self.profile = profile
+        self.nodes = nodes
+        timing = Self.quickTiming
+        switch profile {
+        case .calm: faults = [(.slowDown, 1)]
+        case .flaky: faults = [(.reset, 4), (.halfOpen, 1), (.cut, 3), (.slowDown, 1), (.twice, 1)]
+        case .slow:
+            faults = [(.reset, 2), (.slowDown, 5), (.cut, 2)]
+            windowBytes = 1 << 15
+            bigValues = true
+        case .partitions:
+            faults = [(.isolate, 3), (.cut, 2), (.halfOpen, 1)]
+            windowBytes = 1 << 15
+            bigValues = true
+        case .crashes: faults = [(.crash, 2), (.reset, 1), (.cut, 2), (.isolate, 1)]
+        case .churn: faults = [(.join, 2), (.leave, 1), (.expel, 1), (.crash, 1), (.reset, 1), (.cut, 1)]
+        case .clocks: faults = [(.step, 4), (.reset, 1), (.isolate, 1), (.crash, 1)]
+        case .skewed:
+            faults = [(.leap, 2), (.reset, 1), (.isolate, 1)]
+            skewMilliseconds = 100
+        case .flips: faults = [(.flip, 4), (.reset, 1)]
+        case .everything:
+            faults = [
+                (.reset, 3), (.halfOpen, 1), (.cut, 2), (.isolate, 1), (.slowDown, 2), (.crash, 1), (.join, 1),
+                (.leave, 1), (.expel, 1), (.step, 1), (.twice, 1),
+            ]
+            windowBytes = 1 << 15
+            bigValues = true
+        }
+    }
+
+    /// The shipping intervals shortened, so that little time shows much.
+    static var quickTiming: ReplicationTiming {
+        var timing = ReplicationTiming()
+        timing.handshakeMilliseconds = 1500
+        timing.dialMillisecondsMin = 50
+        timing.dialMillisecondsMax = 1000
+        timing.heartbeatBusyMilliseconds = 200
+        timing.heartbeatIdleMilliseconds = 500
+        timing.gapMilliseconds = 400
+        timing.antiEntropyMilliseconds = 3000
+        timing.ownPastMilliseconds = 2500
+        timing.linkSilenceMilliseconds = 2000
+        timing.detector.probeMilliseconds = 700
+        timing.detector.suspectMilliseconds = 1500
+        timing.detector.deadMilliseconds = 2500
+        return timing
+    }
+}
+
+public enum ClusterFault: Sendable {
+    /// A connection breaks, at any byte.
+    case reset
+    /// One end of a connection is gone without a word.
+    case halfOpen
+    /// Nothing gets from one node to another for a while.
+    case cut
+    /// A node, or a group, is cut off from all others.
+    case isolate
+    case slowDown
+    /// A second connection where there is one.
+    case twice
+    case crash
+    case join
+    case leave
+    case expel
+    /// A wall clock steps by up to three seconds.
+    case step
+    /// A wall clock is minutes off, for a while.
+    case leap
+    case flip
+}

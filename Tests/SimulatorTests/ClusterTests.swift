@@ -1,0 +1,41 @@
+/// Whole clusters under random schedules. A failing seed is replayed with A2_SIM_SEED, A2_SIM_RUNS sets how many
+/// seeds each profile takes, A2_SIM_TRACE prints what happens.
+import Base
+import Glibc
+import Testing
+
+@testable import Simulator
+
+private func environment(_ name: String) -> UInt64? {
+    guard let value = getenv(name) else { return nil }
+    return UInt64(String(cString: value))
+}
+
+@Suite struct ClusterTests {
+    static let seeds = environment("A2_SIM_RUNS") ?? 6
+
+    static func plan(_ profile: ClusterPlan.Profile, seed: UInt64) -> ClusterPlan {
+        var random = SeededRandom(seed: seed ^ 0x5EED)
+        return ClusterPlan(profile, nodes: [2, 3, 3, 3, 4, 5][random.below(6)])
+    }
+
+    @Test("Clusters agree in spite of everything", arguments: ClusterPlan.Profile.allCases)
+    func agreement(profile: ClusterPlan.Profile) {
+        var seeds = 0..<Self.seeds
+        if let seed = environment("A2_SIM_SEED") { seeds = seed..<seed + 1 }
+        var counts = Cluster.Counts()
+        for seed in seeds {
+            let cluster = Cluster(seed: seed, plan: Self.plan(profile, seed: seed))
+            if getenv("A2_SIM_TRACE") != nil { cluster.trace = { print($0) } }
+            cluster.run()
+            counts += cluster.counts
+            guard cluster.failures.isEmpty else {
+                Issue.record("\(profile), seed \(seed): \(cluster.failures.prefix(5).joined(separator: "\n"))")
+                Issue.record("replay: A2_SIM_SEED=\(seed) swift test --filter 'ClusterTests/.*\(profile)'")
+                if getenv("A2_SIM_GOES_ON") == nil { return }
+                continue
+            }
+        }
+        if getenv("A2_SIM_COUNTS") != nil { print(profile, counts) }
+    }
+}
