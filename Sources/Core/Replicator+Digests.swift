@@ -25,7 +25,9 @@ extension Replicator {
                 link.receiving.nextDigestMilliseconds =
                     now.monotonicMilliseconds + settings.timing.antiEntropyMilliseconds
             }
-            guard link.receiving.nextDigestMilliseconds <= now.monotonicMilliseconds else { continue }
+            guard settings.timing.antiEntropyMilliseconds > 0,
+                link.receiving.nextDigestMilliseconds <= now.monotonicMilliseconds
+            else { continue }
             startComparison(link, now)
         }
     }

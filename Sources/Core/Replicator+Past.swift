@@ -48,6 +48,8 @@ extension Replicator {
             log(.notice, "all peers have answered: this node takes writes\(hasPast ? ", its own past recovered" : "")")
         }
         node.writeGate = nil
+        // What the others have of our past may differ: they are to know all of it before our first fence.
+        for link in links where link.isEstablished && link.isUpstream { sendVersions(link) }
     }
 
     private var isKnownUnderAnotherIncarnation: Bool {

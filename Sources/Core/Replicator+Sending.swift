@@ -6,8 +6,8 @@ import Replication
 
 private let framesMessageBytesMax = 64 * 1024
 private let stateMessageBytesMax = 256 * 1024
-/// Of a link's output: beyond this it waits for the peer to read.
-private let outputBytesWanted = 512 * 1024
+/// Of a link's output, where the bound is not lower: more would only wait here instead of in the window.
+private let outputBytesWanted = 1024 * 1024
 
 extension Replicator {
     /// The handshake is over: the stream begins where the peer's knowledge of our window ends, or now.
@@ -26,7 +26,8 @@ extension Replicator {
 
     /// Fills a link's output. Returns whether more could be sent at once.
     func fill(_ link: PeerLink) -> Bool {
-        while link.output.pointee.count < outputBytesWanted {
+        let bound = min(outputBytesWanted, settings.bounds.linkOutputBytesMax)
+        while link.output.pointee.count < bound {
             if let heartbeat = link.sending.heartbeat, link.sending.cursor >= heartbeat.position {
                 link.sending.heartbeat = nil
                 link.send(.heartbeat(heartbeat))

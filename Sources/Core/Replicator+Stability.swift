@@ -23,10 +23,7 @@ extension Replicator {
             now.monotonicMilliseconds
             + (isBusy ? settings.timing.heartbeatBusyMilliseconds : settings.timing.heartbeatIdleMilliseconds)
         guard isCounting else { return }
-        let sinceEpoch = UInt64(max(now.unixMilliseconds - Stamp.epochMilliseconds, 0))
-        let tick = max(sinceEpoch << Stamp.counterBits, fences[replica].tick)
-        for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }
-        fences.advance(to: Stamp(tick: tick, replica: replica))
+        let tick = raiseFences(now)
         // Whatever was written up to the fence stands before this position.
         let position = node.window.end
         recount()
@@ -47,10 +44,20 @@ extension Replicator {
         }
     }
 
+    /// A node that does not know its own past cannot promise that nothing of it is still to come: no fence then, 0.
+    private func raiseFences(_ now: Moment) -> UInt64 {
+        if past.isAsking { return 0 }
+        let sinceEpoch = UInt64(max(now.unixMilliseconds - Stamp.epochMilliseconds, 0))
+        let tick = max(sinceEpoch << Stamp.counterBits, fences[replica].tick)
+        for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }
+        fences.advance(to: Stamp(tick: tick, replica: replica))
+        return tick
+    }
+
     /// A heartbeat whose sender has nothing missing here.
     func take(_ heartbeat: Heartbeat, _ link: PeerLink, _ now: Moment) {
         guard let peer = link.peer else { return }
-        fences.advance(to: Stamp(tick: heartbeat.fenceTick, replica: peer.replica))
+        if heartbeat.fenceTick > 0 { fences.advance(to: Stamp(tick: heartbeat.fenceTick, replica: peer.replica)) }
         let applied = Versions(heartbeat.applied.map { Stamp(tick: $0.tick, replica: $0.replica) })
         recount()
         promoteJoiners()

@@ -102,7 +102,7 @@ extension EndToEnd {
     }
 }
 
-private final class Counter: Sendable {
+final class Counter: Sendable {
     private let count = Atomic(0)
     var value: Int { count.load(ordering: .sequentiallyConsistent) }
     func increment() { count.add(1, ordering: .sequentiallyConsistent) }
