@@ -16,7 +16,7 @@ public struct CommandTable: @unchecked Sendable {
         stringCommands, multiStringCommands, stringRangeCommands, counterCommands, lcsCommands, bitmapCommands,
         bitfieldCommands, keyCommands, expiryCommands, payloadCommands, walkCommands, transactionCommands,
         connectionCommands, clientCommands, serverCommands, introspectionCommands, diagnosticCommands,
-        memoryCommands, configurationCommands, infoCommands, debugCommands, accessCommands, a2Commands,
+        memoryCommands, configurationCommands, infoCommands, debugCommands, accessCommands, a2Commands, peerCommands,
     ])
 
     public init(groups: [[Command]]) {

@@ -46,6 +46,13 @@ public final class PeerAcknowledgements: Sendable {
         notes.add(1, ordering: .sequentiallyConsistent)
     }
 
+    /// Before which position the node has everything; nil for one that has never told.
+    public func position(_ kind: Kind, node: UInt8) -> UInt64? {
+        let mark = marks[Int(node)]
+        let value = kind == .applied ? mark.applied.load(ordering: .relaxed) : mark.durable.load(ordering: .relaxed)
+        return value == 0 ? nil : value - 1
+    }
+
     public var noteCount: UInt64 { notes.load(ordering: .sequentiallyConsistent) }
 
     /// How many peers have everything before `position`.
