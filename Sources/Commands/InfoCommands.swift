@@ -17,16 +17,17 @@ let infoCommands: [Command] = [
 
 /// In the order in which they are told, whatever the order they are asked for in.
 enum InfoSection: String, CaseIterable {
-    case server, clients, memory, persistence, stats, replication, a2, cpu, modules, commandstats, errorstats
+    case server, clients, memory, persistence, stats, replication, a2, crdt, cpu, modules, commandstats, errorstats
     case latencystats, cluster, keyspace
 
     /// Told by INFO without arguments.
-    var isDefault: Bool { self != .commandstats && self != .latencystats }
+    var isDefault: Bool { self != .crdt && self != .commandstats && self != .latencystats }
 
     var title: String {
         switch self {
         case .cpu: "CPU"
         case .a2: "A2"
+        case .crdt: "CRDT"
         default: rawValue.prefix(1).uppercased() + rawValue.dropFirst()
         }
     }
@@ -68,12 +69,14 @@ struct InfoReport {
     let baseline: ProcessReadings
     let counts: LoopCounts.Values
     let survey: KeyspaceSurvey
+    let cluster: ClusterReport
     let nowMilliseconds: Int64
     let nowMicroseconds: Int64
 
     init(_ call: borrowing Invocation, _ survey: KeyspaceSurvey) {
         self.survey = survey
         node = call.node
+        cluster = call.node.cluster.withLock { $0 }
         settings = call.node.settings
         readings = call.node.process.readings()
         baseline = call.node.baseline.withLock { $0 }
@@ -93,6 +96,7 @@ struct InfoReport {
         case .stats: statistics
         case .replication: replication
         case .a2: ours
+        case .crdt: enterprise
         case .cpu: processor
         case .modules: []
         case .commandstats: commandStatistics
@@ -222,38 +226,6 @@ struct InfoReport {
             ("io_threaded_reads_processed", "0"), ("io_threaded_writes_processed", "0"),
             ("reply_buffer_shrinks", "0"), ("reply_buffer_expands", "0"),
         ]
-    }
-
-    private var replication: Fields {
-        [
-            ("role", "master"), ("connected_slaves", "0"), ("master_failover_state", "no-failover"),
-            ("master_replid", node.identity.runID), ("master_replid2", String(repeating: "0", count: 40)),
-            ("master_repl_offset", "\(node.window.end)"), ("second_repl_offset", "-1"),
-            ("repl_backlog_active", "1"), ("repl_backlog_size", "\(node.window.capacity)"),
-            ("repl_backlog_first_byte_offset", "\(node.window.end - min(node.window.end, windowCapacity))"),
-            ("repl_backlog_histlen", "\(min(node.window.end, windowCapacity))"),
-        ]
-    }
-
-    private var windowCapacity: UInt64 { UInt64(node.window.capacity) }
-
-    private var ours: Fields {
-        [
-            ("a2_version", Version.number), ("a2_node_id", "\(node.replica.node)"), ("a2_replica", "\(node.replica)"),
-            ("a2_name", settings.nodeName), ("a2_region", settings.text(.region)),
-            ("a2_cluster", settings.text(.cluster)), ("a2_loops", "\(node.identity.loopCount)"),
-            ("a2_loop_turns_total", "\(readings.loopTurns)"), ("a2_partitions", "\(Slots.partitionCount)"),
-            ("a2_frames_total", "\(counts.frames)"), ("a2_frame_bytes_total", "\(counts.frameBytes)"),
-            ("a2_window_bytes", "\(min(node.window.end, windowCapacity))"),
-            ("a2_window_capacity_bytes", "\(node.window.capacity)"), ("a2_stable_ms", "\(stableMilliseconds)"),
-            ("a2_ephemeral", settings.flag(.ephemeral) ? "1" : "0"), ("a2_peers", "0"),
-            ("a2_peer_port", "\(readings.peerPort)"),
-        ]
-    }
-
-    /// How long ago the oldest write was made that some member may not have: 0 where everybody has everything.
-    private var stableMilliseconds: Int64 {
-        survey.oldestUnsettledMilliseconds.map { max(nowMilliseconds - $0, 0) } ?? 0
     }
 
     private var processor: Fields {

@@ -127,10 +127,19 @@ private func lolwut(_ call: inout Invocation) throws(CommandError) {
 
 @Sendable
 private func role(_ call: inout Invocation) throws(CommandError) {
+    let report = call.node.cluster.withLock { $0 }
+    let followers = call.node.followers(report)
     call.reply.array(3)
     call.reply.bulk("master")
     call.reply.integer(Int64(call.node.window.end))
-    call.reply.array(0)
+    call.reply.array(followers.count)
+    for follower in followers {
+        let (host, port) = follower.peer.hostAndPort
+        call.reply.array(3)
+        call.reply.bulk(host)
+        call.reply.bulk(Int64(port))
+        call.reply.bulk(Int64(clamping: follower.offset))
+    }
 }
 
 @Sendable

@@ -23,6 +23,8 @@ struct KeyspaceSurvey {
     var spanBytes = 0
     /// The oldest settle cut of a partition with writes that not every member has.
     var oldestUnsettledMilliseconds: Int64?
+    /// Of each replica the latest write that has been applied anywhere.
+    var latest = Versions()
 
     var keyCount: Int { databases.reduce(0) { $0 + $1.keys } }
 
@@ -36,6 +38,7 @@ struct KeyspaceSurvey {
             }
         }
         spanBytes += partition.spanBytes
+        latest.formUnion(partition.versions)
         if partition.latestOwnStamp > partition.settleCut {
             let settled = partition.settleCut.unixMilliseconds
             oldestUnsettledMilliseconds = min(oldestUnsettledMilliseconds ?? .max, settled)
