@@ -15,7 +15,7 @@ let bitfieldCommands: [Command] = [
             "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment> ...]]",
         summary: "Performs arbitrary bitfield integer operations on strings.", since: "3.2.0", group: "bitmap",
         complexity: "O(1) for each subcommand specified",
-        conflict: "byte by byte the later change wins, INCRBY too; fields in different bytes all stay",
+        conflict: "byte by byte the later change wins, INCRBY too; a concurrent SET of the value replaces them",
         handler: bitfield),
     Command(
         name: "BITFIELD_RO", arity: -2, flags: [.readOnly, .fast], keys: [.one("RO ACCESS")],

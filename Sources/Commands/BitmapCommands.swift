@@ -10,7 +10,9 @@ let bitmapCommands: [Command] = [
         name: "SETBIT", arity: 4, flags: [.write, .denyOutOfMemory], keys: [.one("RW ACCESS UPDATE")],
         arguments: "key offset value",
         summary: "Sets or clears the bit at offset of the string value. Creates the key if it doesn't exist.",
-        since: "2.2.0", group: "bitmap", conflict: "of each bit the later change wins; different bits all stay",
+        since: "2.2.0", group: "bitmap",
+        conflict:
+            "of each bit the later change wins; different bits all stay; a concurrent SET of the value replaces them",
         handler: setBit),
     Command(
         name: "GETBIT", arity: 3, flags: [.readOnly, .fast], keys: [.one("RO ACCESS")], arguments: "key offset",

@@ -3,35 +3,38 @@ import Base
 import Engine
 import RESP
 
+private let incrementConflict: StaticString =
+    "increments add up; a concurrent SET or DEL takes away only those it had seen"
+
 let counterCommands: [Command] = [
     Command(
         name: "INCR", arity: 2, flags: [.write, .denyOutOfMemory, .fast], keys: [.one("RW ACCESS UPDATE")],
         arguments: "key",
         summary: "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
-        since: "1.0.0", group: "string", conflict: "increments add up", handler: increment),
+        since: "1.0.0", group: "string", conflict: incrementConflict, handler: increment),
     Command(
         name: "DECR", arity: 2, flags: [.write, .denyOutOfMemory, .fast], keys: [.one("RW ACCESS UPDATE")],
         arguments: "key",
         summary: "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
-        since: "1.0.0", group: "string", conflict: "increments add up", handler: decrement),
+        since: "1.0.0", group: "string", conflict: incrementConflict, handler: decrement),
     Command(
         name: "INCRBY", arity: 3, flags: [.write, .denyOutOfMemory, .fast], keys: [.one("RW ACCESS UPDATE")],
         arguments: "key increment",
         summary:
             "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
-        since: "1.0.0", group: "string", conflict: "increments add up", handler: incrementBy),
+        since: "1.0.0", group: "string", conflict: incrementConflict, handler: incrementBy),
     Command(
         name: "DECRBY", arity: 3, flags: [.write, .denyOutOfMemory, .fast], keys: [.one("RW ACCESS UPDATE")],
         arguments: "key decrement",
         summary:
             "Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist.",
-        since: "1.0.0", group: "string", conflict: "increments add up", handler: decrementBy),
+        since: "1.0.0", group: "string", conflict: incrementConflict, handler: decrementBy),
     Command(
         name: "INCRBYFLOAT", arity: 3, flags: [.write, .denyOutOfMemory, .fast], keys: [.one("RW ACCESS UPDATE")],
         arguments: "key increment",
         summary:
             "Increment the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
-        since: "2.6.0", group: "string", conflict: "increments add up", handler: incrementByFloat),
+        since: "2.6.0", group: "string", conflict: incrementConflict, handler: incrementByFloat),
 ]
 
 @Sendable

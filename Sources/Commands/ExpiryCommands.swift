@@ -40,7 +40,7 @@ let expiryCommands: [Command] = [
     Command(
         name: "PERSIST", arity: 2, flags: [.write, .fast], keys: [.one("RW UPDATE")], arguments: "key",
         summary: "Removes the expiration time of a key.", since: "2.2.0", group: "generic",
-        conflict: "removes the deadlines it had seen; it counts as the latest of deadlines", handler: persist),
+        conflict: "wins over every deadline set concurrently", handler: persist),
 ]
 
 private enum TimeUnit {
@@ -54,7 +54,7 @@ private func expiryRow(
     Command(
         name: name, arity: -3, flags: [.write, .fast], keys: [.one("RW UPDATE")], arguments: arguments,
         summary: summary, since: since, group: "generic",
-        conflict: "the later deadline wins; conditions look at this node", handler: handler)
+        conflict: "the longest time to live wins, PERSIST over all; conditions look at this node", handler: handler)
 }
 
 private func deadlineRow(

@@ -24,7 +24,8 @@ let serverCommands: [Command] = [
         name: "SHUTDOWN", arity: -1, flags: [.admin, .noScript, .loading, .stale, .noMulti, .allowBusy],
         arguments: "[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
         summary: "Synchronously saves the database(s) to disk and shuts down the server.", since: "1.0.0",
-        group: "server", handler: shutdown),
+        group: "server", conflict: "the other nodes go on, and wait for this one to come back",
+        handler: shutdown),
     Command(
         name: "TIME", arity: 1, flags: [.loading, .stale, .fast], summary: "Returns the server time.",
         since: "2.6.0", group: "server", tips: "nondeterministic_output", handler: time),

@@ -50,7 +50,7 @@ let stringCommands: [Command] = [
         arguments:
             "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST]",
         summary: "Returns the string value of a key after setting its expiration time.", since: "6.2.0",
-        group: "string", conflict: "the latest of concurrent deadlines stays", handler: getExpiring),
+        group: "string", conflict: "the longest time to live wins, PERSIST over all", handler: getExpiring),
 ]
 
 @Sendable

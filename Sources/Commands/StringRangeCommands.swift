@@ -14,7 +14,8 @@ let stringRangeCommands: [Command] = [
         group: "string",
         complexity:
             "O(1). The amortized time complexity is O(1) assuming the appended value is small and the already present value is of any size, since room is kept for more.",
-        conflict: "all appended pieces stay, in the order of their time", handler: append),
+        conflict: "all appended pieces stay, in the order of their time; a concurrent SET of the value replaces them",
+        handler: append),
     Command(
         name: "GETRANGE", arity: 4, flags: [.readOnly], keys: [.one("RO ACCESS")], arguments: "key start end",
         summary: "Returns a substring of the string stored at a key.", since: "2.4.0", group: "string",
@@ -29,7 +30,9 @@ let stringRangeCommands: [Command] = [
         summary:
             "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.",
         since: "2.2.0", group: "string", complexity: "O(M) with M being the length of the value argument.",
-        conflict: "byte by byte the later change wins; changes of different bytes all stay", handler: setRange),
+        conflict:
+            "byte by byte the later change wins; different bytes all stay; a concurrent SET of the value replaces them",
+        handler: setRange),
 ]
 
 extension KeyHandle {
