@@ -73,6 +73,10 @@ public enum CommandPages {
             "Where nothing is said of concurrent use, a command reads what its node has, or concerns that node alone.")
         text += "\n.Pp\n"
         text += Mdoc.text(
+            "While a node takes no writes, every command that writes is refused with the reason, which INFO shows as "
+                + "a2_write_gate.")
+        text += "\n.Pp\n"
+        text += Mdoc.text(
             "These look at all partitions one after the other, with commands of other clients in between unless they "
                 + "stand inside MULTI: \(walks.joined(separator: ", ")).")
         text += "\n"
@@ -84,7 +88,7 @@ public enum CommandPages {
             }
             text += ".El\n"
         }
-        return text + ".Sh SEE ALSO\n.Xr a2 1 ,\n.Xr redis-cli 1 ,\n.Xr a2-serve 8\n"
+        return text + ".Sh SEE ALSO\n.Xr a2 1 ,\n.Xr redis-cli 1 ,\n.Xr a2-replication 7 ,\n.Xr a2-serve 8\n"
     }
 
     private static func item(_ row: Command, named name: String) -> String {

@@ -57,8 +57,8 @@ extension CommandError {
 }
 
 extension ClusterReport.Peer {
-    /// Neither left nor expelled: a name whose writes are to come.
-    var isPresent: Bool { membership != "left" && membership != "expelled" }
+    /// Neither gone nor replaced: a name whose writes are to come.
+    var isPresent: Bool { membership == "member" || membership == "joining" }
 
     /// Both links: what is written on either side reaches the other.
     var isLinked: Bool { outgoing == "up" && incoming == "up" }

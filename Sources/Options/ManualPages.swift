@@ -2,7 +2,7 @@
 
 public enum ManualPages {
     /// Pages whose content comes from tables that stand above this layer are made there.
-    public static let names = ["a2.1", "a2-serve.8", "a2.toml.5", "a2-commands.7"]
+    public static let names = ["a2.1", "a2-serve.8", "a2.toml.5", "a2-commands.7", "a2-replication.7"]
 
     /// Nil for a page that does not exist.
     public static func page(_ name: String) -> String? {
@@ -33,10 +33,9 @@ public enum ManualPages {
         ] { text += ".It \(status)\n\(meaning)\n" }
         text += ".El\n.Sh EXAMPLES\n"
         text += examples(Subcommand.all.filter { !$0.isHidden }.flatMap(\.examples))
-        return text + ".Sh SEE ALSO\n.Xr a2.toml 5 ,\n.Xr a2-commands 7 ,\n.Xr a2-serve 8\n"
-            + ".Sh CAVEATS\nThis version runs one node and keeps its data in memory only: writes become frames for\n"
-            + "peers and merge by the rules of\n.Xr a2-commands 7 ,\n"
-            + "but there are no links between nodes yet, and nothing is persisted.\n"
+        return text + ".Sh SEE ALSO\n.Xr a2.toml 5 ,\n.Xr a2-commands 7 ,\n.Xr a2-replication 7 ,\n.Xr a2-serve 8\n"
+            + ".Sh CAVEATS\nThis version keeps data in memory only: a node that ends comes back empty and takes its data\n"
+            + "from its peers, where it has some.\n"
     }
 
     private static func examples(_ examples: [(command: String, meaning: String)]) -> String {
@@ -80,7 +79,7 @@ public enum ManualPages {
             ("SIGUSR1", "Open the log file again."),
         ] { text += ".It Dv \(signal)\n\(Mdoc.text(meaning))\n" }
         return text + ".El\n.Sh EXAMPLES\n" + examples(command.examples)
-            + ".Sh SEE ALSO\n.Xr a2 1 ,\n.Xr a2.toml 5 ,\n.Xr a2-commands 7\n"
+            + ".Sh SEE ALSO\n.Xr a2 1 ,\n.Xr a2.toml 5 ,\n.Xr a2-commands 7 ,\n.Xr a2-replication 7\n"
     }
 
     private static func facts(of row: OptionRow) -> String {

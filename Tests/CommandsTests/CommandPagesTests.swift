@@ -1,4 +1,4 @@
-/// What is made of the command rows and checked in: README's table and a2-commands(7).
+/// What is made of the command rows and checked in: README's table, a2-commands(7), a2-replication(7).
 import Glibc
 import Testing
 
@@ -35,11 +35,14 @@ import Testing
         #expect(current.contains(Self.begin + CommandPages.markdown + Self.end), "README.md is out of date")
     }
 
-    @Test("a2-commands(7) says what the rows say; A2_REWRITE=1 writes it")
-    func manual() throws {
-        let path = "man/" + CommandPages.manualName
-        try rewrite(path, CommandPages.manual)
-        #expect(try contents(path) == CommandPages.manual, "\(path) is out of date")
+    @Test(
+        "The pages made here are the ones checked in; A2_REWRITE=1 writes them",
+        arguments: [
+            (CommandPages.manualName, CommandPages.manual), (ReplicationPage.manualName, ReplicationPage.manual),
+        ])
+    func manual(_ name: String, _ text: String) throws {
+        try rewrite("man/" + name, text)
+        #expect(try contents("man/" + name) == text, "man/\(name) is out of date")
     }
 
     @Test("Table and page name every command")
@@ -57,9 +60,11 @@ import Testing
         }
     }
 
-    @Test("mandoc finds nothing to warn of in the page")
-    func lint() {
-        let check = "command -v mandoc >/dev/null || exit 0; mandoc -T lint -W warning man/\(CommandPages.manualName)"
+    @Test(
+        "mandoc finds nothing to warn of in the pages",
+        arguments: [CommandPages.manualName, ReplicationPage.manualName])
+    func lint(_ name: String) {
+        let check = "command -v mandoc >/dev/null || exit 0; mandoc -T lint -W warning man/\(name)"
         #expect(system("cd '\(Self.root)' && { \(check); }") == 0)
     }
 }
