@@ -73,6 +73,8 @@ public struct ClockGuard: Sendable {
                 return .refuseWrites(Self.jumpText(Self.difference(offset, baselineMilliseconds)))
             }
             // The others say that this is the time: the monotonic clock stood still, as in a suspended machine.
+            // What peers said before is as far off as that clock is.
+            samples.removeAll { $0.heardMonotonicMilliseconds < jumpedAt }
             baselineMilliseconds = offset
             jumpedAtMilliseconds = nil
         }

@@ -101,16 +101,18 @@ private func hear(_ guarding: inout ClockGuard, _ ahead: [Int64], second: Int64,
     @Test("A machine that slept: peers that are heard afterwards say that the time is right")
     func sleep() {
         var guarding = ClockGuard(at(0))
-        hear(&guarding, [0, 0], second: 0, now: at(0))
+        hear(&guarding, [0, 0, 0], second: 0, now: at(0))
         #expect(isRefused(guarding.verdict(at(1, wall: 601)), "jumped"))
-        // Only those heard since the jump know.
+        // Only those heard since the jump know, and only they count from here on.
         guarding.heard(peer(2), unixMilliseconds: start + 602_000, roundTripMilliseconds: 0, at(2, wall: 602))
         #expect(guarding.verdict(at(2, wall: 602)) == .trusted)
         guarding.heard(peer(3), unixMilliseconds: start + 603_000, roundTripMilliseconds: 0, at(3, wall: 603))
         #expect(guarding.verdict(at(3, wall: 603)) == .trusted)
         // And where they say that it is wrong, it stays refused.
+        #expect(isRefused(guarding.verdict(at(4, wall: 900)), "jumped"))
         hear(&guarding, [600, 600], second: 4, now: at(4, wall: 900))
         #expect(isRefused(guarding.verdict(at(4, wall: 900)), "jumped"))
+        #expect(guarding.verdict(at(5, wall: 605)) == .trusted)
     }
 
     @Test("Steps back are tolerated, falling far behind is told")

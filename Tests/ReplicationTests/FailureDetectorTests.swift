@@ -238,6 +238,22 @@ private struct DetectorCluster {
         for observer in 2...4 { #expect(cluster.condition(observer, of: 1) == .alive) }
     }
 
+    @Test("Time that passed between two ticks is nobody's silence")
+    func lateTick() {
+        var detector = detector(2)
+        detector.heard(from: replica(2), at(0))
+        _ = detector.tick(at(0))
+        #expect(detector.tick(at(20_000)) == [])
+        for step: Int64 in 1...29 {
+            let changes = detector.tick(at(20_000 + step * 100)).filter {
+                if case .changed = $0 { true } else { false }
+            }
+            #expect(changes.isEmpty)
+        }
+        _ = detector.tick(at(23_100))
+        #expect(detector.condition(of: replica(2)) == .suspect)
+    }
+
     @Test("The same seed, the same run")
     func determinism() {
         func run(_ seed: UInt64) -> ([DetectorCluster.Change], [[Int]]) {

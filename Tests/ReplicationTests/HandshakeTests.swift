@@ -195,6 +195,18 @@ private func answer(_ handshake: inout Handshake, _ message: LinkMessage) throws
         }
     }
 
+    @Test("Who has no secret where one is needed, or one where none is, gets no proof to try guesses on")
+    func noChallenge() throws {
+        for (first, second) in [(secret, []), ([], secret)] {
+            var dialling = dialler(try identity(1), secret: first)
+            var accepting = acceptor(try identity(2), secret: second)
+            let step = accepting.receive(try started(&dialling), HandshakeFacts())
+            #expect(Self.code(step) == .secretMissing)
+            let lacks = first.isEmpty ? "node 1 (n1) at host1:16379 has no" : "node 2 (n2) at host2:16379 has no"
+            #expect(refusal(step)?.text.hasPrefix(lacks) == true)
+        }
+    }
+
     @Test("An acceptor that does not know the secret is found out, whatever proof it makes up")
     func falseAcceptor() throws {
         let two = try identity(2)
