@@ -55,6 +55,7 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
 
     static var wakeUpToken: UInt64 { .max }
     static var listenerTokenFirst: UInt64 { .max - 64 }
+    private static var cloggedMilliseconds: Int64 { 10 }
     private static var goodbyeMilliseconds: Int64 { 2000 }
 
     init(
@@ -102,6 +103,10 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
         }
         if let deafUntilMilliseconds { wake = min(wake, deafUntilMilliseconds) }
         if let endMilliseconds { wake = min(wake, endMilliseconds) }
+        // Peers that take nothing wake the thread when they do; what the machine would send them must not keep it up.
+        if sockets.values.contains(where: { $0.isLink && !$0.hasRoom }) {
+            wake = max(wake, now.monotonicMilliseconds + Self.cloggedMilliseconds)
+        }
         let hasWork = needsTurn || sockets.values.contains { $0.wantsReading }
         var timeout = hasWork ? 0 : max(wake - SystemClock.monotonicMilliseconds, 0)
         var isArmed = timeout > 0 && post.linkCount.load(ordering: .relaxed) > 0

@@ -98,6 +98,21 @@ import Testing
         #expect(poll(forSeconds: 20) { node.script.received(slowLink) == text("unheard") })
     }
 
+    @Test("A machine that wants to send to a peer that takes nothing does not keep the thread up")
+    func clogged() throws {
+        let node = try PeerNode()
+        let (slow, link) = try node.connect()
+        node.script.send([UInt8](repeating: 7, count: 16 << 20), over: link)
+        #expect(poll(forSeconds: 20) { (node.script.with { $0.pending[link] } ?? 0) > 1 << 20 })
+        node.script.with { $0.isEager = true }
+        node.shared.peers.wakeUp.signal()
+        let before = node.script.with { $0.turns }
+        #expect(poll(forSeconds: 20) { node.script.with { $0.turns } > before })
+        poll(forSeconds: 0.3) { false }
+        #expect(node.script.with { $0.turns } - before < 100)
+        #expect(slow.read(16 << 20).bytes.count == 16 << 20)
+    }
+
     @Test("Closing sends what is owed first, and the other end reads all of it")
     func closing() throws {
         let node = try PeerNode()

@@ -20,6 +20,8 @@ final class Script: Sendable {
         var delayMilliseconds = 0
         var pending: [Int: Int] = [:]
         var turns = 0
+        /// Wants its next turn at once.
+        var isEager = false
         /// Noted at the next turn.
         var acknowledged: [(node: UInt8, position: UInt64)] = []
     }
@@ -130,7 +132,7 @@ struct ScriptedMachine: PeerMachine, ~Copyable {
         for (node, position) in acknowledged { acknowledgements.note(.applied, node: node, upTo: position) }
         let pending = outputs.mapValues { $0.pointee.count }
         script.with { $0.pending = pending }
-        return .max
+        return script.with { $0.isEager } ? now.monotonicMilliseconds : .max
     }
 
     func output(link: Int) -> UnsafeMutablePointer<ByteBuffer>? { outputs[link] }
