@@ -17,6 +17,15 @@ extension Executor {
         lending.release(partition)
     }
 
+    /// Renames what was written before anybody was met. Returns whether there was anything.
+    mutating func restamp(_ partition: Int, above floor: Stamp) -> Bool {
+        lending.acquire(partition)
+        defer { lending.release(partition) }
+        let isEmpty = partitions[partition].pointee.versions.stamps.isEmpty
+        partitions[partition].pointee.restamp(above: floor, &context.pointee)
+        return !isEmpty
+    }
+
     mutating func goOn(_ partition: Int, as replica: Replica) {
         lending.acquire(partition)
         partitions[partition].pointee.goOn(as: replica)

@@ -13,7 +13,7 @@ extension Replicator {
 
     func handshake(_ role: HandshakeRole) -> Handshake {
         let nonce = UInt128(random.next()) << 64 | UInt128(random.next())
-        return Handshake(role, identity: identity, secret: settings.secret, nonce: nonce)
+        return Handshake(role, identity: identity, secret: settings.secret, nonce: nonce, cut: stability.cut)
     }
 
     /// What the handshake has to know of everybody else.
@@ -59,6 +59,7 @@ extension Replicator {
             return close(link, reason, now)
         }
         meet(peer.identity, now)
+        meetFirst(peer, now)
         if let former = link.isUpstream ? self.peer(replica)?.upstream : self.peer(replica)?.downstream,
             let old = self.link(former)
         {
@@ -84,6 +85,21 @@ extension Replicator {
             startReceiving(link, resume: peer.resume)
         }
         log(.notice, "linked \(link.isUpstream ? "to" : "from") \(describe(peer.identity))")
+    }
+
+    /// The first we meet. What we wrote before is news to everybody, and their cut may have moved past it: then it is
+    /// renamed, to later than their cut can be before they count us.
+    private func meetFirst(_ peer: EstablishedPeer, _ now: Moment) {
+        guard !hasMet else { return }
+        hasMet = true
+        guard !peer.cut.isZero else { return }
+        let margin = UInt64(settings.timing.handshakeMilliseconds) << Stamp.counterBits
+        let floor = Stamp(tick: peer.cut.tick + margin, replica: replica)
+        var count = 0
+        for partition in 0..<Slots.partitionCount where executor.restamp(partition, above: floor) { count += 1 }
+        if count > 0 {
+            log(.notice, "met \(describe(peer.identity)): what was written here before counts as written now")
+        }
     }
 
     private func reasonAgainst(_ identity: PeerIdentity) -> String? {

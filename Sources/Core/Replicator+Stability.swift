@@ -27,6 +27,7 @@ extension Replicator {
         // Whatever was written up to the fence stands before this position.
         let position = node.window.end
         recount()
+        guard hasMet else { return }
         stability.note(applied: fences, cut: stability.cut, by: replica)
         adoptsCuts = true
         var heartbeat = Heartbeat(unixMilliseconds: now.unixMilliseconds)

@@ -36,6 +36,8 @@ public final class Replicator<Lending: PartitionLending> {
     var complaintAboutClock = ""
     /// There are peers, or there will be: the partitions' cuts come from here.
     var isCounting = false
+    /// Somebody has been met since the start: until then nothing is stable.
+    var hasMet = false
     var stability = Stability()
     /// For each replica the fence behind which everything of it has been applied here, in all partitions.
     var fences = Versions()

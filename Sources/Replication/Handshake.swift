@@ -18,6 +18,8 @@ public struct EstablishedPeer: Equatable, Sendable {
     public var protocolVersion: UInt8
     /// How far the acceptor has applied the dialler's window; nil: it does not know.
     public var resume: UInt64?
+    /// The cut the peer went by.
+    public var cut = Stamp.zero
 }
 
 public enum HandshakeStep: Equatable {
@@ -41,26 +43,28 @@ public struct Handshake: Sendable {
         case start
         case challengeAwaited(Hello)
         case proofAwaited(Hello, Challenge)
-        case welcomeAwaited(PeerIdentity, version: UInt8)
+        case welcomeAwaited(PeerIdentity, version: UInt8, cut: Stamp)
         case over
     }
 
     public let role: HandshakeRole
     private let own: PeerIdentity
     private let secret: [UInt8]
+    private let cut: Stamp
     /// Fresh for every handshake: this is what makes a former proof worthless.
     private let nonce: UInt128
     private let protocols: ClosedRange<UInt8>
     private var state = State.start
 
     public init(
-        _ role: HandshakeRole, identity: PeerIdentity, secret: [UInt8], nonce: UInt128,
+        _ role: HandshakeRole, identity: PeerIdentity, secret: [UInt8], nonce: UInt128, cut: Stamp = .zero,
         protocols: ClosedRange<UInt8> = Handshake.lowestProtocol...Handshake.highestProtocol
     ) {
         self.role = role
         own = identity
         self.secret = secret
         self.nonce = nonce
+        self.cut = cut
         self.protocols = protocols
     }
 
@@ -73,7 +77,7 @@ public struct Handshake: Sendable {
         guard role == .dialler, case .start = state else { return nil }
         let hello = Hello(
             lowestProtocol: protocols.lowerBound, highestProtocol: protocols.upperBound, identity: own, nonce: nonce,
-            hasSecret: !secret.isEmpty)
+            hasSecret: !secret.isEmpty, cut: cut)
         state = .challengeAwaited(hello)
         return .hello(hello)
     }
@@ -90,9 +94,9 @@ public struct Handshake: Sendable {
                 return .send(try answer(challenge, to: hello, facts))
             case (.acceptor, .proofAwaited(let hello, let challenge), .proof(let proof)):
                 return try welcome(hello, challenge, proof, facts)
-            case (.dialler, .welcomeAwaited(let identity, let version), .welcome(let resume)):
+            case (.dialler, .welcomeAwaited(let identity, let version, let cut), .welcome(let resume)):
                 state = .over
-                let peer = EstablishedPeer(identity: identity, protocolVersion: version, resume: resume)
+                let peer = EstablishedPeer(identity: identity, protocolVersion: version, resume: resume, cut: cut)
                 return .established(peer, send: nil)
             default:
                 throw Refusal(.unexpectedMessage, "a \(message.kind) message came out of turn in the handshake")
@@ -129,7 +133,7 @@ public struct Handshake: Sendable {
         try HandshakeFacts.checkOneself(theirs, own)
         guard hello.hasSecret == !secret.isEmpty else { throw secretMissing(at: hello.hasSecret ? own : theirs) }
         let version = min(hello.highestProtocol, protocols.upperBound)
-        var challenge = Challenge(protocolVersion: version, identity: own, nonce: nonce, proof: [])
+        var challenge = Challenge(protocolVersion: version, identity: own, nonce: nonce, cut: cut, proof: [])
         challenge.proof = proof(of: .acceptor, hello, challenge)
         state = .proofAwaited(hello, challenge)
         return .challenge(challenge)
@@ -141,9 +145,11 @@ public struct Handshake: Sendable {
         let theirs = hello.identity
         guard HMAC.areEqual(theirProof, proof(of: .dialler, hello, challenge)) else { throw secretWrong(theirs) }
         try facts.check(theirs, own)
+        try facts.checkHistory(theirs, theirCut: hello.cut, own, cut)
         state = .over
         let resume = facts.resumePoint(of: theirs)
-        let peer = EstablishedPeer(identity: theirs, protocolVersion: challenge.protocolVersion, resume: resume)
+        let peer = EstablishedPeer(
+            identity: theirs, protocolVersion: challenge.protocolVersion, resume: resume, cut: hello.cut)
         return .established(peer, send: .welcome(resume: resume))
     }
 
@@ -166,7 +172,8 @@ public struct Handshake: Sendable {
         guard HMAC.areEqual(challenge.proof, proof(of: .acceptor, hello, challenge)) else { throw secretWrong(theirs) }
         try HandshakeFacts.checkOneself(theirs, own)
         try facts.check(theirs, own)
-        state = .welcomeAwaited(theirs, version: challenge.protocolVersion)
+        try facts.checkHistory(theirs, theirCut: challenge.cut, own, cut)
+        state = .welcomeAwaited(theirs, version: challenge.protocolVersion, cut: challenge.cut)
         return .proof(proof(of: .dialler, hello, challenge))
     }
 
@@ -181,9 +188,11 @@ public struct Handshake: Sendable {
         transcript.append(hello.highestProtocol)
         transcript.append(hello.identity)
         transcript.append(littleEndian: hello.nonce)
+        transcript.append(littleEndian: hello.cut.rawValue)
         transcript.append(challenge.protocolVersion)
         transcript.append(challenge.identity)
         transcript.append(littleEndian: challenge.nonce)
+        transcript.append(littleEndian: challenge.cut.rawValue)
         return HMAC.code(key: secret, message: transcript.view)
     }
 

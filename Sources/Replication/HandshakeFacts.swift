@@ -39,6 +39,17 @@ public struct HandshakeFacts: Sendable {
         for other in connected { try Self.checkDuplicate(theirs, other) }
     }
 
+    /// Two clusters that both went their way: the cut of neither speaks of what the other wrote.
+    func checkHistory(
+        _ theirs: PeerIdentity, theirCut: Stamp, _ own: PeerIdentity, _ ownCut: Stamp
+    ) throws(Refusal) {
+        guard !theirCut.isZero, !ownCut.isZero, table.current(theirs.replica) == nil else { return }
+        throw Refusal(
+            .otherHistory,
+            "\(theirs.label) and \(own.label) belong to two clusters that have each gone their own way: keep the one, "
+                + "start the nodes of the other empty and they join it")
+    }
+
     private func checkGone(_ theirs: PeerIdentity) throws(Refusal) {
         guard let entry = table.entry(of: theirs.replica, incarnation: theirs.incarnation), entry.status.isGone else {
             return

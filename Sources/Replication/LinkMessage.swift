@@ -78,10 +78,14 @@ public struct Hello: Equatable, Sendable {
     public var identity: PeerIdentity
     public var nonce: UInt128
     public var hasSecret: Bool
+    /// The cut that the dialler goes by: zero for one that has met nobody.
+    public var cut: Stamp
 
     public init(
-        lowestProtocol: UInt8, highestProtocol: UInt8, identity: PeerIdentity, nonce: UInt128, hasSecret: Bool
+        lowestProtocol: UInt8, highestProtocol: UInt8, identity: PeerIdentity, nonce: UInt128, hasSecret: Bool,
+        cut: Stamp = .zero
     ) {
+        self.cut = cut
         self.lowestProtocol = lowestProtocol
         self.highestProtocol = highestProtocol
         self.identity = identity
@@ -95,10 +99,15 @@ public struct Challenge: Equatable, Sendable {
     public var protocolVersion: UInt8
     public var identity: PeerIdentity
     public var nonce: UInt128
+    /// The cut that the acceptor goes by.
+    public var cut: Stamp
     /// Empty where the cluster has no secret.
     public var proof: [UInt8]
 
-    public init(protocolVersion: UInt8, identity: PeerIdentity, nonce: UInt128, proof: [UInt8]) {
+    public init(
+        protocolVersion: UInt8, identity: PeerIdentity, nonce: UInt128, cut: Stamp = .zero, proof: [UInt8]
+    ) {
+        self.cut = cut
         self.protocolVersion = protocolVersion
         self.identity = identity
         self.nonce = nonce
@@ -112,7 +121,7 @@ public enum RefusalCode: UInt8, Sendable, CaseIterable {
     case otherCluster, secretMissing, secretWrong, protocolVersion
     /// A node has dialled itself: nothing to report.
     case oneself
-    case duplicateNode, expelled, unexpectedMessage, malformedMessage, busy
+    case duplicateNode, expelled, unexpectedMessage, malformedMessage, busy, otherHistory
 }
 
 public struct Refusal: Error, Equatable, Sendable {

@@ -92,13 +92,15 @@ extension LinkMessage {
             return .hello(
                 Hello(
                     lowestProtocol: lowest, highestProtocol: highest, identity: identity, nonce: nonce,
-                    hasSecret: hasSecret))
+                    hasSecret: hasSecret, cut: Stamp(rawValue: reader.littleEndian(UInt64.self))))
         case .challenge:
             let version = reader.byte()
             guard let identity = reader.identity() else { return nil }
             let nonce = reader.littleEndian(UInt128.self)
+            let cut = Stamp(rawValue: reader.littleEndian(UInt64.self))
             guard let proof = reader.proof() else { return nil }
-            return .challenge(Challenge(protocolVersion: version, identity: identity, nonce: nonce, proof: proof))
+            return .challenge(
+                Challenge(protocolVersion: version, identity: identity, nonce: nonce, cut: cut, proof: proof))
         case .proof: return reader.proof().map { .proof($0) }
         case .welcome:
             guard let isKnown = reader.flag() else { return nil }

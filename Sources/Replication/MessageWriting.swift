@@ -137,10 +137,12 @@ extension ByteBuffer {
             append(hello.identity)
             append(littleEndian: hello.nonce)
             append(UInt8(hello.hasSecret ? 1 : 0))
+            append(littleEndian: hello.cut.rawValue)
         case .challenge(let challenge):
             append(challenge.protocolVersion)
             append(challenge.identity)
             append(littleEndian: challenge.nonce)
+            append(littleEndian: challenge.cut.rawValue)
             append(varint: challenge.proof.count)
             append(challenge.proof)
         case .proof(let proof):
