@@ -44,7 +44,11 @@ extension Partition {
         for stamp in document.head.context.versions.stamps { latest = max(latest, stamp) }
         clock.observe(latest)
         if known.coversAll(of: document.head.context) { return .joined(keysChanged: 0) }
-        if meetsStrangers { settlesAfter = Stamp(tick: clock.tick, replica: Replica(rawValue: 0)).asCut }
+        if meetsStrangers {
+            // Whatever cut passes this was announced by those who count both.
+            let tick = max(clock.tick, announcedByAll.tick) + 1
+            settlesAfter = Stamp(tick: tick, replica: replica).asCut
+        }
         var joiner = StateJoiner(document.head, known, keepsNames: keyCount > 0, faults: receiver.faults)
         joiner.raisesCut = mayRaiseCut(to: document.head, known)
         withUnsafeMutablePointer(to: &self) { partition in
@@ -129,5 +133,6 @@ extension Partition {
             announcedByAll = max(announcedByAll, min(joiner.settledUpTo, joiner.head.cut))
         }
         dependencyChain.noteNews()
+        digestCache.invalidate()
     }
 }

@@ -165,6 +165,8 @@ struct FleetPlan {
     /// Whether whole states go round at all, and how far behind a key may be left out.
     var transfers = true
     var marginMilliseconds: UInt64 = 60_000
+    /// How often frames are lost and states go round, in a hundred steps.
+    var disturbances = 6
     /// Whether the sender writes between the slices of a state.
     var writesBetweenSlices = true
 }
@@ -220,7 +222,7 @@ struct Fleet {
             case 30..<72:
                 deliverSome()
                 deliverSome()
-            case 72..<78: if plan.transfers { disturb() }
+            case 72..<72 + plan.disturbances: if plan.transfers { disturb() }
             default:
                 beat(writer)
                 if isCalm, chance(60) {

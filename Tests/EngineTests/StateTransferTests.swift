@@ -33,4 +33,26 @@ import Testing
 
     @Test("Two and four replicas agree too", arguments: [2, 4])
     func otherSizes(members: Int) { expectNone(0..<100, FleetPlan(members: members)) }
+
+    #if DEBUG
+        /// Rules that chance seldom needs: each with seeds that do.
+        private static let rules: [(name: String, faults: Faults, seeds: Range<UInt64>)] = [
+            ("versions rise after the keys", .joinRaisesEarly, 0..<40),
+            ("what the sender does not have goes", .joinKeepsAbsent, 0..<150),
+            ("what the sender removed ahead of its coming is remembered", .joinForgetsPending, 1400..<1500),
+            ("what settled is joined as one past", .joinIgnoresPast, 1150..<1250),
+        ]
+
+        @Test("A rule left out is caught", arguments: rules.indices)
+        func leftOutRule(index: Int) {
+            let rule = Self.rules[index]
+            var plan = FleetPlan()
+            plan.faults = rule.faults
+            guard let (_, seed) = run(rule.seeds, plan) else {
+                Issue.record("seeds \(rule.seeds) did not notice the absence of: \(rule.name)")
+                return
+            }
+            expectNone(seed..<seed + 1, FleetPlan())
+        }
+    #endif
 }

@@ -1,0 +1,336 @@
+/// Single cases of joining states, what damaged bytes do, and the digests.
+import Base
+import CRDT
+import Testing
+
+@testable import Engine
+
+private func state(of origin: FleetNode, for node: FleetNode, marginMilliseconds: UInt64 = 60_000) -> [UInt8] {
+    var export = StateExport(node.partition.pointee.stateRequest(), marginMilliseconds: marginMilliseconds)
+    var state = ByteBuffer()
+    export.writeHead(origin.partition, into: &state)
+    while !export.writeSlice(origin.partition, bucketsMax: 2, into: &state) {}
+    return state.array
+}
+
+private func pair(_ faults: Faults = []) -> [FleetNode] {
+    let members = [1, 2, 3].map { Replica(node: $0, generation: 0) }
+    return members.map { FleetNode(replica: $0, members: members, seed: UInt64($0.rawValue), faults: faults) }
+}
+
+extension FleetNode {
+    fileprivate func set(_ key: String, _ value: String, _ milliseconds: Int64, deadline: Int64? = nil) {
+        write(PartitionBench.start + milliseconds) { bench in
+            bench.with(Array(key.utf8)) { handle in
+                Array(value.utf8).withView {
+                    handle.set(.bytes($0), deadline: deadline.map { .at(milliseconds: $0) } ?? .none)
+                }
+            }
+        }
+    }
+
+    fileprivate func increment(_ key: String, _ amount: Int64, _ milliseconds: Int64) {
+        write(PartitionBench.start + milliseconds) { bench in
+            bench.with(Array(key.utf8)) { _ = try? $0.increment(by: amount) }
+        }
+    }
+
+    fileprivate func delete(_ key: String, _ milliseconds: Int64) {
+        write(PartitionBench.start + milliseconds) { bench in bench.with(Array(key.utf8)) { _ = $0.delete() } }
+    }
+
+    fileprivate func take(from other: FleetNode, marginMilliseconds: UInt64 = 60_000) -> StateJoinOutcome {
+        join(state(of: other, for: self, marginMilliseconds: marginMilliseconds), fences: other.fences)
+    }
+
+    fileprivate func shown(_ key: String) -> String { view(key, at: PartitionBench.start + 1000) }
+}
+
+private let start = PartitionBench.start
+
+@Suite struct StateJoinTests {
+    @Test("Both writes of two that wrote alone survive, and the later one shows", arguments: [false, true])
+    func strangers(isFirstLater: Bool) {
+        let nodes = pair()
+        nodes[0].set("k", "one", isFirstLater ? 9 : 1)
+        nodes[1].set("k", "two", 5)
+        nodes[1].increment("n", 3, 6)
+        nodes[0].set("own", "x", 10)
+        #expect(nodes[0].take(from: nodes[1]) == .joined(keysChanged: 2))
+        #expect(nodes[1].take(from: nodes[0]) == .joined(keysChanged: 2))
+        for node in nodes[..<2] {
+            #expect(node.shown("k") == (isFirstLater ? "'one' until -" : "'two' until -"))
+            #expect(node.shown("n") == "'3' until -")
+            #expect(node.shown("own") == "'x' until -")
+            #expect(node.take(from: nodes[0]) == .joined(keysChanged: 0))
+        }
+        // The loser was kept: whoever removes what he saw, removes no more.
+        let clear = nodes[0].sent.count
+        nodes[0].delete("k", 20)
+        #expect(nodes[1].receive(nodes[0].sent[clear], start + 30) == .applied)
+        #expect(nodes[1].shown("k") == "nil until -")
+    }
+
+    @Test("What a cut never spoke of does not settle until a later one does")
+    func strangersUnderACut() {
+        let nodes = pair()
+        let stranger = FleetNode(replica: Replica(node: 9, generation: 0), members: [], seed: 9)
+        nodes[0].set("k", "one", 9)
+        stranger.set("k", "two", 5)
+        func cut(_ milliseconds: Int64) -> Stamp {
+            let tick = UInt64(start + milliseconds - Stamp.epochMilliseconds) << Stamp.counterBits
+            return Stamp(tick: tick, replica: nodes[0].replica).asCut
+        }
+        nodes[0].partition.pointee.adopt(cut: cut(50), settleCut: cut(50), fences: Versions())
+        #expect(nodes[0].take(from: stranger) == .joined(keysChanged: 1))
+        #expect(nodes[0].partition.pointee.settleCut == .zero)
+        // Its author has not seen the other value.
+        stranger.delete("k", 60)
+        #expect(nodes[0].receive(stranger.sent[1], start + 61) == .applied)
+        #expect(stranger.take(from: nodes[0]) == .joined(keysChanged: 1))
+        #expect(nodes[0].shown("k") == "'one' until -")
+        #expect(stranger.shown("k") == "'one' until -")
+        nodes[0].partition.pointee.adopt(cut: cut(90), settleCut: cut(90), fences: Versions())
+        #expect(nodes[0].partition.pointee.settleCut == cut(90))
+    }
+
+    @Test("What the sender deleted goes, what it has not heard of stays")
+    func deletions() {
+        let nodes = pair()
+        nodes[0].set("gone", "1", 1)
+        nodes[0].set("stays", "2", 2)
+        #expect(nodes[1].take(from: nodes[0]) == .joined(keysChanged: 2))
+        nodes[0].delete("gone", 10)
+        nodes[1].set("new", "3", 11)
+        #expect(nodes[1].take(from: nodes[0]) == .joined(keysChanged: 1))
+        #expect(nodes[1].shown("gone") == "nil until -")
+        #expect(nodes[1].shown("stays") == "'2' until -")
+        #expect(nodes[1].shown("new") == "'3' until -")
+    }
+
+    @Test("Keys left out because they are known are not taken for deleted", arguments: [false, true])
+    func leftOut(isFaulty: Bool) {
+        #if DEBUG
+            let nodes = pair(isFaulty ? .joinClearsUnsent : [])
+            for index in 0..<50 { nodes[0].set("old\(index)", "x", Int64(index)) }
+            #expect(nodes[1].take(from: nodes[0]) == .joined(keysChanged: 50))
+            nodes[0].set("later", "1", 100)
+            let state = state(of: nodes[0], for: nodes[1], marginMilliseconds: 0)
+            #expect(state.count < 50 * 12 + 200, "the old keys were sent again: \(state.count)")
+            nodes[1].set("mine", "2", 101)
+            _ = nodes[1].join(state, fences: nodes[0].fences)
+            #expect(nodes[1].shown("later") == "'1' until -")
+            #expect(nodes[1].shown("mine") == "'2' until -")
+            #expect((nodes[1].shown("old7") == "'x' until -") != isFaulty)
+        #endif
+    }
+
+    /// The sender has applied a remove of a write that has come to neither of the two.
+    @Test("What the sender removed ahead of its coming never comes", arguments: [false, true])
+    func pending(isFaulty: Bool) {
+        #if DEBUG
+            let nodes = pair(isFaulty ? .joinForgetsPending : [])
+            nodes[2].set("k", "late", 1)
+            #expect(nodes[0].receive(nodes[2].sent[0], start + 2) == .applied)
+            nodes[0].delete("k", 3)
+            #expect(nodes[1].receive(nodes[0].sent[0], start + 4) == .applied)
+            let fresh = FleetNode(
+                replica: Replica(node: 9, generation: 0), members: [], seed: 9,
+                faults: isFaulty ? .joinForgetsPending : [])
+            #expect(fresh.take(from: nodes[1]) == .joined(keysChanged: 0))
+            #expect(fresh.receive(nodes[2].sent[0], start + 5) == .applied)
+            #expect((fresh.shown("k") == "nil until -") != isFaulty)
+        #endif
+    }
+
+    @Test("A node that lost its memory goes on behind its own last frame")
+    func ownPast() {
+        let nodes = pair()
+        nodes[0].set("k", "1", 1)
+        nodes[0].set("k", "2", 2)
+        for frame in nodes[0].sent { #expect(nodes[1].receive(frame, start + 3) == .applied) }
+        let last = nodes[0].sent[1].stamp
+        nodes[0].forget(seed: 5)
+        #expect(nodes[0].take(from: nodes[1]) == .joined(keysChanged: 1))
+        #expect(nodes[0].partition.pointee.latestOwnStamp == .zero)
+        nodes[0].partition.pointee.adoptOwnPast()
+        #expect(nodes[0].partition.pointee.latestOwnStamp == last)
+        nodes[0].set("k", "3", 0)
+        #expect(nodes[0].sent[2].prev == last)
+        #expect(nodes[1].receive(nodes[0].sent[2], start + 4) == .applied)
+        #expect(nodes[1].shown("k") == "'3' until -")
+    }
+
+    @Test("Who watches a key learns that a state changed it, and only then")
+    func watches() {
+        let nodes = pair()
+        nodes[0].set("a", "1", 1)
+        nodes[1].set("b", "2", 2)
+        var list = WatchList()
+        for key in ["a", "b"] {
+            Array(key.utf8).withView { list.add(client: key == "a" ? 1 : 2, database: 0, key: $0, isLive: false) }
+        }
+        nodes[1].partition.pointee.watches = list
+        #expect(nodes[1].take(from: nodes[0]) == .joined(keysChanged: 1))
+        #expect(nodes[1].partition.pointee.watches.failed(client: 1) { _, _ in true })
+        #expect(!nodes[1].partition.pointee.watches.failed(client: 2) { _, _ in true })
+    }
+
+    @Test("Large values and integers come as they are")
+    func kinds() {
+        let nodes = pair()
+        let large = String(repeating: "large ", count: 10_000)
+        nodes[0].set("large", large, 1)
+        nodes[0].set("short", "", 2, deadline: start + 50_000)
+        #expect(nodes[1].take(from: nodes[0]) == .joined(keysChanged: 2))
+        #expect(nodes[1].shown("large") == "'\(large)' until -")
+        #expect(nodes[1].shown("short") == "'' until \(start + 50_000)")
+        #expect(nodes[1].partition.pointee.footprintBytes > large.utf8.count)
+    }
+
+    // MARK: bytes
+
+    @Test("Damaged bytes are refused or joined, and never trap", arguments: 0..<6)
+    func damage(seed: UInt64) {
+        var fleet = Fleet(seed: seed)
+        for _ in 0..<60 {
+            fleet.now += 1
+            fleet.write(fleet.random.below(3))
+            fleet.deliverSome()
+        }
+        let bytes = state(of: fleet.nodes[0], for: fleet.nodes[1])
+        let before = fleet.nodes[1].partition.pointee.versions
+        for length in 0..<bytes.count {
+            let outcome = fleet.nodes[1].join(Array(bytes[..<length]), fences: Versions())
+            #expect(outcome == .malformed, "seed \(seed): \(length) of \(bytes.count) bytes")
+        }
+        #expect(fleet.nodes[1].partition.pointee.versions == before)
+        #expect(fleet.nodes[1].join([9] + bytes.dropFirst(), fences: Versions()) == .unknownVersion(9))
+        var refused = 0
+        for round in 0..<1500 {
+            var damaged = bytes
+            for _ in 0..<1 + fleet.random.below(3) {
+                damaged[1 + fleet.random.below(bytes.count - 1)] ^= 1 << UInt8(fleet.random.below(8))
+            }
+            if round % 7 == 0 { damaged.remove(at: 1 + fleet.random.below(bytes.count - 1)) }
+            let node = FleetNode(replica: Replica(node: 7, generation: 0), members: [], seed: 1)
+            node.set("own", "x", 1)
+            if node.join(damaged, fences: Versions()) == .malformed {
+                refused += 1
+                #expect(node.partition.pointee.keyCount == 1)
+            }
+        }
+        #expect(refused > 300, "seed \(seed): \(refused) of 1500 refused")
+    }
+
+    @Test("Requests read back as they were written; other bytes are none")
+    func requests() {
+        var random = SeededRandom(seed: 3)
+        let stamps = (1...4).map { Stamp(tick: random.next() >> 12, replica: Replica(node: $0, generation: 0)) }
+        let request = StateRequest(versions: Versions(stamps), fences: Versions([stamps[2]]), isEmpty: true)
+        var buffer = ByteBuffer()
+        request.encode(to: &buffer)
+        #expect(StateRequest.decode(buffer.view) == request)
+        for length in 0..<buffer.count { #expect(StateRequest.decode(buffer.view.slice(0, length)) == nil) }
+        for _ in 0..<2000 {
+            var bytes = buffer.array
+            bytes[random.below(bytes.count)] ^= 1 << UInt8(random.below(8))
+            _ = bytes.withView { StateRequest.decode($0) }
+        }
+    }
+}
+
+@Suite struct PartitionDigestTests {
+    private let key = (UInt64(11), UInt64(12))
+
+    private func filled(_ nodes: [FleetNode]) {
+        for index in 0..<40 { nodes[0].set("key\(index)", "\(index)", Int64(index)) }
+        nodes[0].increment("n", 5, 50)
+        nodes[0].set("brief", "x", 51, deadline: start + 5000)
+        nodes[0].write(start + 52) { bench in
+            bench.with(Array("set".utf8)) { handle in
+                handle.addElement([1])
+                handle.addElement([2, 3])
+            }
+        }
+    }
+
+    @Test("Nodes with the same data have the same sums, those of the keys' own fingerprints")
+    func sums() {
+        let nodes = pair()
+        filled(nodes)
+        #expect(nodes[1].partition.pointee.digest(before: start, key: key).versions == 0)
+        #expect(nodes[1].take(from: nodes[0]) == .joined(keysChanged: 43))
+        let digests = nodes[..<2].map { $0.partition.pointee.digest(before: start + 1000, key: key) }
+        #expect(digests[0] == digests[1])
+        #expect(digests[0].buckets.reduce(0, &+) == digests[0].sum)
+        var sum: UInt128 = 0
+        for name in (0..<40).map({ "key\($0)" }) + ["n", "brief", "set"] {
+            nodes[0].bench.now = start + 1000
+            sum &+= nodes[0].bench.with(Array(name.utf8)) { $0.fingerprint(key: key) } ?? 0
+        }
+        #expect(digests[0].sum == sum)
+        // What ends by then is left out, without waiting for it to be reclaimed.
+        let later = nodes[0].partition.pointee.digest(before: start + 5000, key: key)
+        #expect(later.sum != digests[0].sum)
+        #expect(later == nodes[1].partition.pointee.digest(before: start + 5000, key: key))
+        var listed: UInt128 = 0
+        for bucket in 0..<Slots.perPartition {
+            for line in nodes[0].partition.pointee.keyDigests(bucket: bucket, before: start + 5000, key: key) {
+                listed &+= line.fingerprint
+            }
+        }
+        #expect(listed == later.sum)
+    }
+
+    @Test("Sums are worked out anew after a write, and a key spoiled in silence is found and mended")
+    func repair() {
+        let nodes = pair()
+        filled(nodes)
+        _ = nodes[1].take(from: nodes[0])
+        let before = nodes[0].partition.pointee.digest(before: start + 1000, key: key)
+        nodes[0].set("key7", "other", 60)
+        #expect(nodes[0].partition.pointee.digest(before: start + 1000, key: key) != before)
+        _ = nodes[1].take(from: nodes[0])
+        for name in ["key7", "n", "set"] {
+            let bench = nodes[1].bench
+            let isDone = Array(name.utf8).withView {
+                bench.partition.pointee.corrupt(database: 0, key: $0, &bench.context.pointee)
+            }
+            #expect(isDone)
+        }
+        var differing: [(database: Int, name: [UInt8])] = []
+        let sums = nodes[..<2].map { $0.partition.pointee.digest(before: start + 1000, key: key) }
+        #expect(sums[0].versions == sums[1].versions)
+        for bucket in 0..<Slots.perPartition where sums[0].buckets[bucket] != sums[1].buckets[bucket] {
+            let here = nodes[0].partition.pointee.keyDigests(bucket: bucket, before: start + 1000, key: key)
+            let there = nodes[1].partition.pointee.keyDigests(bucket: bucket, before: start + 1000, key: key)
+            for line in here where !there.contains(line) { differing.append((line.database, line.name)) }
+        }
+        #expect(differing.map { String(decoding: $0.name, as: UTF8.self) }.sorted() == ["key7", "n", "set"])
+        // Both send what they have; each key's winner is the same on both sides.
+        var adopted = 0
+        var states = [ByteBuffer().array, []]
+        for index in 0..<2 {
+            var buffer = ByteBuffer()
+            nodes[index].partition.pointee.writeKeyStates(differing, into: &buffer)
+            states[index] = buffer.array
+        }
+        for index in 0..<2 {
+            let bench = nodes[index].bench
+            let count = states[1 - index].withView {
+                bench.partition.pointee.adopt(keyStates: $0, key: key, &bench.context.pointee)
+            }
+            adopted += count ?? -100
+        }
+        #expect(adopted == 3)
+        let mended = nodes[..<2].map { $0.partition.pointee.digest(before: start + 1000, key: key) }
+        #expect(mended[0] == mended[1])
+        for length in 0..<states[0].count {
+            let bench = nodes[0].bench
+            _ = Array(states[0][..<length]).withView {
+                bench.partition.pointee.adopt(keyStates: $0, key: key, &bench.context.pointee)
+            }
+        }
+    }
+}
