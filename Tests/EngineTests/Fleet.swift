@@ -188,6 +188,8 @@ struct Fleet {
     var keysChanged = 0
     var losses = 0
     private var isQuiet = false
+    /// A state has shown writes that the versions with it do not cover.
+    private var hasBusyStates = false
     var trace: [String]?
 
     static let keys = ["c", "d", "s", "mixed"]
@@ -213,6 +215,11 @@ struct Fleet {
     mutating func chance(_ percent: Int) -> Bool { random.below(100) < percent }
 
     mutating func run() {
+        work()
+        if failures.isEmpty { quiesce() }
+    }
+
+    mutating func work() {
         for step in 0..<plan.steps where failures.isEmpty {
             now += Int64([0, 0, 1, 2][random.below(4)])
             let isCalm = step / 25 % 2 == 1
@@ -232,7 +239,6 @@ struct Fleet {
                 for node in nodes.indices where chance(60) { nodes[node].settle() }
             }
         }
-        if failures.isEmpty { quiesce() }
     }
 
     func note(_ text: @autoclosure () -> String) -> String? { trace == nil ? nil : text() }
@@ -324,7 +330,10 @@ struct Fleet {
         default:
             if origin == node { return }
             transfer(from: origin, to: node)
-            if chance(30) { transfer(from: node, to: origin) }
+            if chance(30) {
+                transfer(from: node, to: origin)
+                compare(origin, node)
+            }
         }
     }
 
@@ -347,6 +356,7 @@ struct Fleet {
             if isBusy, chance(50) { write(origin) }
         }
         shown[origin] = nodes[origin].partition.pointee.latestOwnStamp
+        hasBusyStates = hasBusyStates || isBusy
         if isBusy, chance(30) { write(node) }
         take(state.array, fences, origin, node, adoptsOwnPast)
     }
@@ -373,7 +383,16 @@ struct Fleet {
         }
     }
 
-    private func views(_ node: Int) -> [String] {
+    /// Whoever has applied the same shows the same, unless a state has shown one of them more than that.
+    private mutating func compare(_ left: Int, _ right: Int) {
+        let versions = [left, right].map { nodes[$0].partition.pointee.versions }
+        let isAhead = shown.contains { !versions[0].covers($0) }
+        if versions[0] == versions[1], !isAhead, !hasBusyStates, views(left) != views(right) {
+            failures.append("\(left) shows \(views(left)), \(right) \(views(right))")
+        }
+    }
+
+    func views(_ node: Int) -> [String] {
         Self.keys.flatMap { key in [0, 20, 100_000].map { nodes[node].view(key, at: now + 10 + $0) } }
     }
 

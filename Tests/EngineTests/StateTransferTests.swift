@@ -34,6 +34,37 @@ import Testing
     @Test("Two and four replicas agree too", arguments: [2, 4])
     func otherSizes(members: Int) { expectNone(0..<100, FleetPlan(members: members)) }
 
+    /// A fleet in the middle of its work.
+    private func busyFleet(_ seed: UInt64, _ plan: FleetPlan) -> Fleet {
+        var fleet = Fleet(seed: seed, plan: plan)
+        fleet.work()
+        return fleet
+    }
+
+    @Test("Whichever side joins, and in whichever order, it comes to the same", arguments: 0..<4)
+    func commutes(batch: UInt64) {
+        var plan = FleetPlan(steps: 70)
+        plan.forgets = false
+        plan.writesBetweenSlices = false
+        for seed in batch * 150..<(batch + 1) * 150 {
+            plan.steps = 40 + Int(seed % 120)
+            // The same seed makes the same fleet.
+            var fleets = (0..<4).map { _ in busyFleet(seed, plan) }
+            fleets[0].transfer(from: 1, to: 0)
+            fleets[1].transfer(from: 0, to: 1)
+            let views = [fleets[0].views(0), fleets[1].views(1)]
+            fleets[2].transfer(from: 2, to: 1)
+            fleets[2].transfer(from: 1, to: 0)
+            fleets[3].transfer(from: 1, to: 0)
+            fleets[3].transfer(from: 2, to: 0)
+            let orders = [fleets[2].views(0), fleets[3].views(0)]
+            if views[0] != views[1] || orders[0] != orders[1] {
+                Issue.record("seed \(seed): \(views) \(orders)")
+                return
+            }
+        }
+    }
+
     #if DEBUG
         /// Rules that chance seldom needs: each with seeds that do.
         private static let rules: [(name: String, faults: Faults, seeds: Range<UInt64>)] = [
