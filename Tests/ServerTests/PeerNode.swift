@@ -121,19 +121,19 @@ final class TestPeer {
     }
 
     /// Reads until `count` bytes are there or the stream has ended.
-    func read(_ count: Int = .max) -> (bytes: [UInt8], hasEnded: Bool) {
+    func read(_ count: Int = .max) -> (bytes: [UInt8], endsCleanly: Bool) {
         var buffer = ByteBuffer()
-        var hasEnded = false
+        var end: Int?
         poll(forSeconds: 20) {
-            while buffer.count < count, !hasEnded {
+            while buffer.count < count, end == nil {
                 buffer.reserve(1 << 16)
                 let got = Socket.receive(
                     descriptor, into: buffer.writable, count: min(buffer.writableCount, count - buffer.count))
                 if got == Refusal.wouldBlock { return false }
-                if got > 0 { buffer.commit(got) } else { hasEnded = true }
+                if got > 0 { buffer.commit(got) } else { end = got }
             }
             return true
         }
-        return (buffer.array, hasEnded)
+        return (buffer.array, end == 0)
     }
 }
