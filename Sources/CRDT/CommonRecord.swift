@@ -77,18 +77,11 @@ public struct CommonRecord {
 
     @inline(__always)
     private mutating func takeIncrement(_ reader: inout ByteReader) -> Bool {
-        switch reader.byte() {
-        case 0:
-            guard reader.byte() == 0 else { return false }
-            runSum = reader.zigzag()
-        case 1:
-            runStart = Stamp(rawValue: reader.littleEndian(UInt64.self))
-            guard reader.byte() == 0 else { return false }
-            _ = reader.zigzag()
-            guard reader.byte() == 0 else { return false }
-            runSum = reader.zigzag()
-        default: return false
-        }
+        let kind = reader.byte()
+        guard kind < 2 else { return false }
+        if kind == 1 { runStart = Stamp(rawValue: reader.littleEndian(UInt64.self)) }
+        runSum = reader.zigzag()
+        if kind == 1 { runSum = reader.zigzag() }
         return true
     }
 }

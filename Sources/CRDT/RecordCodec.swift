@@ -7,7 +7,8 @@
 ///     fields, in this order and only when flagged:
 ///       resets     count, then dot(8) amount
 ///       base       length bytes [deadline]
-///       increment  kind(1: 0 fresh, 1 continued) [start(8)] amount [sum]
+///       increment  kind(1: 1 continued, 2 exact) [start(8)] amount [sum], each a zigzag integer, or sixteen
+///                  bytes of 10⁻¹⁷ units with `exact`, which not all of them fit without
 ///       deadline   count of removed dots, dots(8 each), deadline
 ///       patches    target(1: 0 empty, 1 base, 2 settled) [stamp(8)] count, then operation(1) …
 ///       elements   count, then in byte order: element(length, bytes) adds + 2·removed(varint) dots(8 each)
@@ -68,7 +69,6 @@ public enum RecordCodec {
     ) {
         appendHeader(createsKey ? [.clearAll, .increment] : .increment, database, key, to: &out)
         out.append(0 as UInt8)
-        out.append(0 as UInt8)
         out.append(zigzag: amount)
     }
 
@@ -80,9 +80,7 @@ public enum RecordCodec {
         appendHeader(.increment, database, key, to: &out)
         out.append(1 as UInt8)
         out.append(littleEndian: runStart.rawValue)
-        out.append(0 as UInt8)
         out.append(zigzag: amount)
-        out.append(0 as UInt8)
         out.append(zigzag: sum)
     }
 
@@ -183,10 +181,7 @@ public enum RecordCodec {
             if let deadline = base.deadline { append(deadline: deadline, to: &out) }
         }
         if let increment = delta.increment {
-            out.append(increment.start == nil ? 0 : 1 as UInt8)
-            if let start = increment.start { out.append(littleEndian: start.rawValue) }
-            append(increment.amount, to: &out)
-            if increment.start != nil { append(increment.sum, to: &out) }
+            append(increment, to: &out)
         }
         if let deadline = delta.deadline {
             append(stamps: deadline.removed, to: &out)
@@ -264,14 +259,28 @@ public enum RecordCodec {
         }
     }
 
+    private static func append(_ increment: Delta.Increment, to out: inout ByteBuffer) {
+        let sum = increment.start == nil ? .zero : increment.sum
+        let isExact = increment.amount.integer == nil || sum.integer == nil
+        out.append((increment.start == nil ? 0 : 1) | (isExact ? 2 : 0) as UInt8)
+        if let start = increment.start { out.append(littleEndian: start.rawValue) }
+        for amount in [increment.amount, sum].prefix(increment.start == nil ? 1 : 2) {
+            if isExact { append(units: amount.units, to: &out) } else { out.append(zigzag: amount.integer ?? 0) }
+        }
+    }
+
+    private static func append(units: Int128, to out: inout ByteBuffer) {
+        out.append(littleEndian: UInt64(truncatingIfNeeded: units))
+        out.append(littleEndian: Int64(truncatingIfNeeded: units >> 64))
+    }
+
     static func append(_ amount: Amount, to out: inout ByteBuffer) {
         if let integer = amount.integer {
             out.append(0 as UInt8)
             out.append(zigzag: integer)
         } else {
             out.append(1 as UInt8)
-            out.append(littleEndian: UInt64(truncatingIfNeeded: amount.units))
-            out.append(littleEndian: Int64(truncatingIfNeeded: amount.units >> 64))
+            append(units: amount.units, to: &out)
         }
     }
 

@@ -87,9 +87,7 @@ extension RecordCodec {
         switch reader.byte() {
         case 0: return Amount(reader.zigzag())
         case 1:
-            let low = reader.littleEndian(UInt64.self)
-            let high = reader.littleEndian(Int64.self)
-            let amount = Amount(units: Int128(high) << 64 | Int128(low))
+            let amount = Amount(units: decodeUnits(&reader))
             return amount.integer == nil ? amount : nil
         default: return nil
         }
@@ -108,16 +106,23 @@ extension RecordCodec {
     }
 
     private static func decodeIncrement(_ reader: inout ByteReader) -> Delta.Increment? {
-        switch reader.byte() {
-        case 0:
-            guard let amount = decodeAmount(&reader) else { return nil }
+        let kind = reader.byte()
+        guard kind < 4 else { return nil }
+        let start = kind & 1 == 0 ? nil : Stamp(rawValue: reader.littleEndian(UInt64.self))
+        let isExact = kind & 2 != 0
+        let amount = isExact ? Amount(units: decodeUnits(&reader)) : Amount(reader.zigzag())
+        guard start != nil else {
+            if isExact, amount.integer != nil { return nil }
             return Delta.Increment(start: nil, sum: amount, amount: amount)
-        case 1:
-            let start = Stamp(rawValue: reader.littleEndian(UInt64.self))
-            guard let amount = decodeAmount(&reader), let sum = decodeAmount(&reader) else { return nil }
-            return Delta.Increment(start: start, sum: sum, amount: amount)
-        default: return nil
         }
+        let sum = isExact ? Amount(units: decodeUnits(&reader)) : Amount(reader.zigzag())
+        if isExact, amount.integer != nil, sum.integer != nil { return nil }
+        return Delta.Increment(start: start, sum: sum, amount: amount)
+    }
+
+    private static func decodeUnits(_ reader: inout ByteReader) -> Int128 {
+        let low = reader.littleEndian(UInt64.self)
+        return Int128(reader.littleEndian(Int64.self)) << 64 | Int128(low)
     }
 
     private static func decodePatches(_ reader: inout ByteReader) -> Delta.NewPatches? {

@@ -25,17 +25,9 @@ extension Executor {
     public mutating func receive(_ header: FrameHeader, records: ByteView) -> MergeOutcome {
         lending.acquire(header.partition)
         defer { lending.release(header.partition) }
-        let partition = partitions[header.partition]
-        let latest = partition.pointee.versions[header.origin]
-        if header.stamp <= latest { return .duplicate }
-        guard !header.isElided, header.prev == latest else {
-            return header.prev >= latest ? .gap(after: latest) : .fork
-        }
-        guard
-            let frame = partition.pointee.context(
-                stamp: header.stamp, prev: header.prev, cut: header.cut, dependencies: header.dependencies,
-                hasAllDependencies: header.hasAllDependencies)
-        else { return .gap(after: latest) }
-        return partition.pointee.merge(frame, records: records, &context.pointee)
+        return partitions[header.partition].pointee.receive(
+            stamp: header.stamp, prev: header.prev, cut: header.cut, dependencies: header.dependencies,
+            hasAllDependencies: header.hasAllDependencies, isElided: header.isElided, records: records,
+            &context.pointee)
     }
 }

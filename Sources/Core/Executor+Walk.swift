@@ -42,11 +42,11 @@ extension Executor {
         let sweeps =
             node.sweepsExpired.load(ordering: .relaxed)
             && partitions[index].pointee.sweepExpired(bucketsMax: bucketsMax, &context.pointee)
-        let settles = partitions[index].pointee.settleWhatIsStable(&context.pointee)
+        partitions[index].pointee.settleWhatIsStable(&context.pointee)
         let moves = partitions[index].pointee.moveTables(bucketsMax: bucketsMax)
         node.report(partitions[index])
         partitions[index].pointee.sampleDeadlines(nowMilliseconds: context.pointee.nowMilliseconds)
         lending.release(index)
-        return sweeps || settles || moves
+        return sweeps || moves
     }
 }

@@ -9,7 +9,12 @@ struct FrameWriter: ~Copyable {
     private let window: Window
     private var header = ByteBuffer(capacity: 256)
 
-    init(window: Window) { self.window = window }
+    private let recordBytesMax: Int
+
+    init(window: Window) {
+        self.window = window
+        recordBytesMax = min(window.frameBytesMax, FrameCodec.contentBytesMax) - 4096
+    }
 
     @inline(__always)
     mutating func commit(
@@ -30,15 +35,16 @@ struct FrameWriter: ~Copyable {
         _ isGrouped: Bool
     ) {
         // What does not fit the window stays out of it: peers see the gap in the chain and repair the keys.
-        let isElided = context.pointee.hasElidedRecord || context.pointee.records.count > window.frameBytesMax - 4096
+        let isElided = context.pointee.hasElidedRecord || context.pointee.records.count > recordBytesMax
         if isElided { context.pointee.records.removeAll() }
-        let dependencies: (stamps: [Stamp], isAll: Bool) =
-            partition.pointee.hasDependenciesToTell ? partition.pointee.takeDependencies() : ([], false)
+        let hasNews = partition.pointee.hasDependenciesToTell
+        let tellsAll = hasNews && partition.pointee.tellsAllDependencies
+        let dependencies = hasNews ? partition.pointee.takeDependencies() : FewStamps()
         if isElided { partition.pointee.startDependenciesOver() }
         FrameCodec.encodeHeader(
             partition: partition.pointee.index, stamp: partition.pointee.draftStamp,
             prev: partition.pointee.latestOwnStamp, cut: partition.pointee.announcedCut,
-            dependencies: dependencies.stamps, hasAllDependencies: dependencies.isAll, isElided: isElided,
+            dependencies: dependencies, hasAllDependencies: tellsAll, isElided: isElided,
             isGrouped: isGrouped, records: context.pointee.records.view, into: &header)
         window.append(header.view, context.pointee.records.view)
         context.pointee.framesWritten &+= 1

@@ -16,7 +16,7 @@ struct Dependencies {
     private(set) var origins: [Origin] = []
     /// As this replica's last frame told them.
     private(set) var told = Versions()
-    private var tellsAll = true
+    private(set) var tellsAll = true
     /// The next frame of this replica has something to tell.
     private(set) var hasNews = true
 
@@ -28,21 +28,32 @@ struct Dependencies {
         hasNews = true
     }
 
-    mutating func take(_ versions: Versions, author: Replica) -> (stamps: [Stamp], isAll: Bool) {
-        let isAll = tellsAll
-        let stamps = versions.stamps.filter { $0.replica != author && (isAll || $0 > told[$0.replica]) }
-        told = versions
+    @inline(__always)
+    mutating func take(_ versions: borrowing Versions, author: Replica) -> FewStamps {
+        var stamps = FewStamps()
+        for stamp in versions.stamps where stamp.replica != author && (tellsAll || stamp > told[stamp.replica]) {
+            stamps.append(stamp)
+            told.advance(to: stamp)
+        }
         tellsAll = false
         hasNews = false
-        return (stamps, isAll)
+        return stamps
     }
 
-    /// All dependencies of a frame that follows the last one of its origin here; nil where that is not known.
-    func whole(_ stamps: [Stamp], isAll: Bool, of replica: Replica) -> Versions? {
-        if isAll { return Versions(stamps) }
-        guard var versions = origins.first(where: { $0.replica == replica })?.versions else { return nil }
-        for stamp in stamps { versions.advance(to: stamp) }
-        return versions
+    /// All dependencies of a frame that follows the last one of its origin here; nil where that is not known. A
+    /// frame that is refused after all is offered again, or what it did arrives as state: either way they hold
+    /// for what comes next.
+    @inline(__always)
+    mutating func whole(_ stamps: borrowing FewStamps, isAll: Bool, of replica: Replica) -> Versions? {
+        guard let index = origins.firstIndex(where: { $0.replica == replica }) else {
+            guard isAll else { return nil }
+            let versions = Versions(stamps.array)
+            origins.append(Origin(replica: replica, versions: versions))
+            return versions
+        }
+        if isAll { origins[index].versions = Versions() }
+        for place in 0..<stamps.count { origins[index].versions.advance(to: stamps[place]) }
+        return origins[index].versions
     }
 
     mutating func remember(_ versions: Versions, of replica: Replica) {
@@ -63,21 +74,28 @@ extension Partition {
     @inline(__always)
     public var hasDependenciesToTell: Bool { dependencyChain.hasNews }
 
-    /// What the frame being drafted tells of its dependencies, and whether that is all of them.
-    public mutating func takeDependencies() -> (stamps: [Stamp], isAll: Bool) {
-        dependencyChain.take(receiver.versions, author: replica)
-    }
+    /// Whether those to tell are all of them, not only what changed.
+    public var tellsAllDependencies: Bool { dependencyChain.tellsAll }
+
+    /// What the frame being drafted tells of its dependencies.
+    @inline(__always)
+    public mutating func takeDependencies() -> FewStamps { dependencyChain.take(receiver.versions, author: replica) }
 
     /// The frame being drafted goes out without its records: whoever repairs what they did must not need it.
     public mutating func startDependenciesOver() { dependencyChain.startOver() }
 
-    /// The context of an arriving frame; nil where the frame it builds on never came here.
-    public func context(
-        stamp: Stamp, prev: Stamp, cut: Stamp, dependencies stamps: [Stamp], hasAllDependencies: Bool
-    ) -> FrameContext? {
-        guard let whole = dependencyChain.whole(stamps, isAll: hasAllDependencies, of: stamp.replica) else {
-            return nil
+    /// Takes in a frame as it arrives, its dependencies told as a difference from those of the one before it.
+    @inline(__always)
+    public mutating func receive(
+        stamp: Stamp, prev: Stamp, cut: Stamp, dependencies: borrowing FewStamps, hasAllDependencies: Bool,
+        isElided: Bool, records: ByteView, _ context: inout ExecutionContext
+    ) -> MergeOutcome {
+        let latest = latestStamp(of: stamp.replica)
+        if stamp <= latest { return .duplicate }
+        guard !isElided, prev == latest else { return prev >= latest ? .gap(after: latest) : .fork }
+        guard let whole = dependencyChain.whole(dependencies, isAll: hasAllDependencies, of: stamp.replica) else {
+            return .gap(after: latest)
         }
-        return FrameContext(stamp: stamp, dependencies: whole, prev: prev, cut: cut)
+        return mergeNext(FrameContext(stamp: stamp, dependencies: whole, prev: prev, cut: cut), records, &context)
     }
 }

@@ -74,14 +74,16 @@ extension KeyHandle {
         let position = partition.pointee.tables[database].find(name, hash)
         if let entry = position?.entry {
             let settleCut = partition.pointee.settleCut
-            guard entry.stamp < frame.stamp, entry.kind != .general,
+            guard entry.kind != .general,
                 !entry.hasDeadline || entry.deadlineMilliseconds > settleCut.unixMilliseconds
             else { return false }
             if entry.kind == .counter {
                 if extendRun(entry, record, frame) { return true }
             } else if !record.increments, record.resetCount == 0 {
                 // A SET or DEL over a plain value.
-                guard record.clears, entry.stamp <= settleCut || frame.covers(entry.stamp) else { return false }
+                guard record.clears, entry.stamp < frame.stamp,
+                    entry.stamp <= settleCut || frame.covers(entry.stamp)
+                else { return false }
                 noteWrite()
                 return replacePlain(record, frame.stamp, position)
             }
@@ -133,7 +135,7 @@ extension KeyHandle {
             noteWrite()
             entry.extendCounterRun(index, last: frame.stamp, sum: record.runSum)
             entry.counterShown = shown
-            entry.stamp = frame.stamp
+            entry.stamp = max(entry.stamp, frame.stamp)
             noteAccess(entry)
             return true
         }
@@ -155,7 +157,7 @@ extension KeyHandle {
         if record.setsBase {
             guard counter.baseDot.isZero else { return false }
             guard let number = record.value.canonicalInteger else {
-                guard counter.isBlank, !record.increments else { return false }
+                guard counter.isBlank, !record.increments, counter.modified == frame.stamp else { return false }
                 noteWrite()
                 putPlain(record.value, record.deadline, frame.stamp, position)
                 return true

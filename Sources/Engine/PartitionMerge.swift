@@ -30,20 +30,37 @@ extension Partition {
     /// What a frame of this replica depends on: everything applied here from others.
     public var dependencies: Versions { receiver.versions }
 
+    /// The highest stamp of `origin` applied here.
+    @inline(__always)
+    func latestStamp(of origin: Replica) -> Stamp {
+        let latest = receiver.versions[origin]
+        return origin == replica ? max(latest, latestOwnStamp) : latest
+    }
+
+    /// Takes in a frame whose dependencies are known as a whole.
     public mutating func merge(
         _ frame: FrameContext, records: ByteView, _ context: inout ExecutionContext
     ) -> MergeOutcome {
-        precondition(draftStamp.isZero, "a frame arrived while one is being drafted")
-        let latest = versions[frame.origin]
+        let latest = latestStamp(of: frame.origin)
         if frame.stamp <= latest { return .duplicate }
         if frame.prev != latest { return frame.prev > latest ? .gap(after: latest) : .fork }
+        let outcome = mergeNext(frame, records, &context)
+        if outcome == .applied { dependencyChain.remember(frame.dependencies, of: frame.origin) }
+        return outcome
+    }
+
+    /// A frame that follows the last one of its origin.
+    @inline(__always)
+    mutating func mergeNext(
+        _ frame: borrowing FrameContext, _ records: ByteView, _ context: inout ExecutionContext
+    ) -> MergeOutcome {
+        precondition(draftStamp.isZero, "a frame arrived while one is being drafted")
         if !receiver.faults.contains(.ignoresCut) {
             guard holdsEverything(upTo: frame.cut, of: frame.dependencies) else { return .waitsForCut }
         }
         receiver.versions.advance(to: latestOwnStamp)
         guard apply(records, frame, &context) else { return .malformed }
         receiver.advance(to: frame.stamp)
-        dependencyChain.remember(frame.dependencies, of: frame.origin)
         dependencyChain.noteNews()
         clock.observe(frame.stamp)
         return .applied
@@ -131,12 +148,10 @@ extension Partition {
         }
     }
 
-    /// Forgets the history that no frame still in flight can ask for. Returns whether there is more to do at
-    /// once: counters settle in slices.
-    @discardableResult
-    public mutating func settleWhatIsStable(_ context: inout ExecutionContext) -> Bool {
+    /// Forgets the history that no frame still in flight can ask for; of compact counters a share of them.
+    public mutating func settleWhatIsStable(_ context: inout ExecutionContext) {
         settleHistories(&context)
-        return settleCounters(countMax: WaitingCounters.sliceMax, &context)
+        settleCounters(&context)
     }
 
     private mutating func settleHistories(_ context: inout ExecutionContext) {

@@ -15,8 +15,12 @@ struct WaitingCounters {
         let database: Int
     }
 
-    /// About fifty microseconds.
-    static let sliceMax = 512
+    /// What a slice takes: a share of the line, so that a counter in use is mostly found settled by its next
+    /// write instead of being made plain for it, and never long.
+    var slice: Int { min(max(count / 16, Self.sliceMin), Self.sliceMax) }
+
+    private static let sliceMin = 64
+    private static let sliceMax = 512
 
     private var line: [Place] = []
     private var head = 0
@@ -48,35 +52,51 @@ struct WaitingCounters {
         return (place.hash, place.database)
     }
 
-    func isReady(_ cut: Stamp) -> Bool { head < line.count && line[head].tick <= cut.tick }
+    /// Shows the first of the line, for those who want to fetch them ahead.
+    @inline(__always)
+    func peek(_ countMax: Int, _ cut: Stamp, _ body: (UInt64, Int) -> Void) {
+        for place in line[head..<min(head + countMax, line.count)] where place.tick <= cut.tick {
+            body(place.hash, place.database)
+        }
+    }
 }
 
 extension Partition {
-    /// One slice. Returns whether more counters could settle now.
-    mutating func settleCounters(countMax: Int, _ context: inout ExecutionContext) -> Bool {
-        if waitingCounters.isEmpty { return false }
+    /// One slice.
+    mutating func settleCounters(_ context: inout ExecutionContext) {
+        if waitingCounters.isEmpty { return }
         let cut = isSole ? Stamp.distantFuture : settleCut
         // Nobody has used what merely settles.
         let leavesAccessAlone = context.leavesAccessAlone
         context.leavesAccessAlone = true
         defer { context.leavesAccessAlone = leavesAccessAlone }
-        for _ in 0..<countMax {
-            guard let (hash, database) = waitingCounters.next(cut) else { return false }
-            let seed = hashSeed
-            while let position = tables[database].find(hash, where: { $0.waits && keyHash($0.key, seed: seed) == hash })
-            {
-                position.entry.waits = false
-                guard position.entry.kind == .counter else { continue }
-                if position.entry.stamp <= cut {
-                    settle(position, database, hash, &context)
-                } else {
-                    position.entry.waits = true
-                    waitingCounters.append(hash: hash, database: database, stamp: position.entry.stamp)
-                    break
-                }
+        for step in 0..<waitingCounters.slice {
+            if step % 8 == 0 { prefetchCounters(cut) }
+            guard let (hash, database) = waitingCounters.next(cut) else { return }
+            settleNext(hash, database, cut, &context)
+        }
+    }
+
+    private func prefetchCounters(_ cut: Stamp) {
+        waitingCounters.peek(8, cut) { tables[$1].prefetchBucket($0) }
+        waitingCounters.peek(8, cut) { tables[$1].prefetchEntry($0) }
+    }
+
+    private mutating func settleNext(
+        _ hash: UInt64, _ database: Int, _ cut: Stamp, _ context: inout ExecutionContext
+    ) {
+        let seed = hashSeed
+        while let position = tables[database].find(hash, where: { $0.waits && keyHash($0.key, seed: seed) == hash }) {
+            position.entry.waits = false
+            guard position.entry.kind == .counter else { continue }
+            if position.entry.stamp <= cut {
+                settle(position, database, hash, &context)
+            } else {
+                position.entry.waits = true
+                waitingCounters.append(hash: hash, database: database, stamp: position.entry.stamp)
+                return
             }
         }
-        return waitingCounters.isReady(cut)
     }
 
     private mutating func settle(

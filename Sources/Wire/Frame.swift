@@ -1,16 +1,19 @@
 /// The frame: one partition, one origin, `prev → stamp`, the records one command wrote there.
 ///
-///     length        u32   bytes after the checksum
-///     crc32c        u32   of everything after it
+///     length        u24   bytes after the checksum
 ///     version       u8    1
-///     flags         u8    below
-///     partition     varint
+///     crc32c        u32   of everything after it
+///     flags         u8    below; its top two bits count the dependencies, 3 for a varint count in front of them
+///     partition     u8
 ///     stamp         u64   its low bits name the origin
 ///     prev          varint (stamp − prev) >> 10, absent with flag `first`; both have the origin's low bits
-///     cut           varint stamp − S, absent with flag `cutIsPrev`
-///     dependencies  varint count, then 8 bytes each: entries of the version vector that changed since the
+///     cut           absent with flag `cutIsPrev`; with `cutIsFence` varint 0 for none, else 1 + milliseconds
+///                   from it to the stamp; else varint stamp − S
+///     dependencies  varint stamp − dependency each: entries of the version vector that changed since the
 ///                   origin's previous frame here, or all of them with flag `absolute`
 ///     records       to the end
+///
+/// A cut is nearly always a fence: the last stamp of some replica's whole millisecond.
 ///
 /// Whoever reads a frame of another version refuses it by number.
 import Base
@@ -21,7 +24,7 @@ public struct FrameHeader: Equatable, Sendable {
     public var stamp: Stamp
     public var prev: Stamp
     public var cut: Stamp
-    public var dependencies: [Stamp]
+    public var dependencies: FewStamps
     public var hasAllDependencies: Bool
     /// A record was too large for the window: what follows is not all the frame wrote.
     public var isElided: Bool
@@ -29,7 +32,7 @@ public struct FrameHeader: Equatable, Sendable {
     public var isGrouped: Bool
 
     public init(
-        partition: Int, stamp: Stamp, prev: Stamp, cut: Stamp, dependencies: [Stamp] = [],
+        partition: Int, stamp: Stamp, prev: Stamp, cut: Stamp, dependencies: FewStamps = FewStamps(),
         hasAllDependencies: Bool = false, isElided: Bool = false, isGrouped: Bool = false
     ) {
         self.partition = partition
@@ -54,33 +57,50 @@ public enum FrameCodec {
     private static let flagAbsolute: UInt8 = 4
     private static let flagElided: UInt8 = 8
     private static let flagGrouped: UInt8 = 16
+    private static let flagCutIsFence: UInt8 = 32
+
+    /// What a length of three bytes can say.
+    public static let contentBytesMax = 1 << 24 - 1
+    private static let millisecondShift = Stamp.counterBits + Stamp.replicaBits
+    private static let fenceMask: UInt64 = 1 << millisecondShift - 1
 
     /// Writes everything in front of the records into `buffer`, which is emptied first, checksum included.
     @inline(__always)
     public static func encodeHeader(
-        partition: Int, stamp: Stamp, prev: Stamp, cut: Stamp, dependencies: [Stamp], hasAllDependencies: Bool,
+        partition: Int, stamp: Stamp, prev: Stamp, cut: Stamp, dependencies: borrowing FewStamps,
+        hasAllDependencies: Bool,
         isElided: Bool, isGrouped: Bool, records: ByteView, into buffer: inout ByteBuffer
     ) {
         buffer.removeAll()
         buffer.reserve(64)
         buffer.append(littleEndian: UInt64(0))
-        buffer.append(version)
         var flags: UInt8 = prev.isZero ? flagFirst : 0
-        if cut == prev { flags |= flagCutIsPrev }
+        let isFence = cut.isZero || cut.rawValue & fenceMask == 1023 && cut < stamp
+        if cut == prev { flags |= flagCutIsPrev } else if isFence { flags |= flagCutIsFence }
         if hasAllDependencies { flags |= flagAbsolute }
         if isElided { flags |= flagElided }
         if isGrouped { flags |= flagGrouped }
+        flags |= UInt8(truncatingIfNeeded: min(dependencies.count, 3)) << 6
         buffer.append(flags)
-        buffer.append(varint: partition)
+        buffer.append(UInt8(truncatingIfNeeded: partition))
         buffer.append(littleEndian: stamp.rawValue)
         if !prev.isZero { buffer.append(varint: (stamp.rawValue - prev.rawValue) >> Stamp.replicaBits) }
-        if cut != prev { buffer.append(varint: stamp.rawValue - cut.rawValue) }
-        buffer.append(varint: dependencies.count)
-        for dependency in dependencies { buffer.append(littleEndian: dependency.rawValue) }
+        if cut != prev {
+            if isFence {
+                let milliseconds = stamp.rawValue >> millisecondShift &- cut.rawValue >> millisecondShift
+                buffer.append(varint: cut.isZero ? 0 : 1 + milliseconds)
+            } else {
+                buffer.append(varint: stamp.rawValue - cut.rawValue)
+            }
+        }
+        if dependencies.count > 2 { buffer.append(varint: dependencies.count) }
+        for index in 0..<dependencies.count { buffer.append(varint: stamp.rawValue &- dependencies[index].rawValue) }
         let headerBytes = buffer.view.dropFirst(prefixBytes)
         let crc = crc32c(records, continuing: crc32c(headerBytes))
         let length = headerBytes.count + records.count
-        buffer.patch(littleEndian: UInt64(UInt32(truncatingIfNeeded: length)) | UInt64(crc) << 32, at: 0)
+        assert(length <= contentBytesMax, "a frame of \(length) bytes")
+        let front = UInt32(truncatingIfNeeded: length) | UInt32(version) << 24
+        buffer.patch(littleEndian: UInt64(front) | UInt64(crc) << 32, at: 0)
     }
 
     public enum Failure: Error, Equatable {
@@ -97,16 +117,15 @@ public enum FrameCodec {
         _ bytes: ByteView
     ) throws(Failure) -> (header: FrameHeader, records: ByteView, byteCount: Int) {
         guard bytes.count >= prefixBytes else { throw .incomplete }
-        let length = Int(bytes.word32(at: 0).littleEndian)
+        let front = bytes.word32(at: 0).littleEndian
+        guard front >> 24 == version else { throw .version(UInt8(truncatingIfNeeded: front >> 24)) }
+        let length = Int(front & 0xFF_FFFF)
         guard bytes.count - prefixBytes >= length else { throw .incomplete }
         let content = bytes.slice(prefixBytes, length)
         guard crc32c(content) == bytes.word32(at: 4).littleEndian else { throw .checksum }
-        guard let first = content.isEmpty ? nil : content[0], first == version else {
-            throw content.isEmpty ? .malformed : .version(content[0])
-        }
-        var reader = ByteReader(content.dropFirst(1))
+        var reader = ByteReader(content)
         let flags = reader.byte()
-        let partition = reader.varint()
+        let partition = reader.byte()
         let stamp = reader.littleEndian(UInt64.self)
         var prev: UInt64 = 0
         if flags & flagFirst == 0 {
@@ -116,20 +135,32 @@ public enum FrameCodec {
         }
         var cut = prev
         if flags & flagCutIsPrev == 0 {
-            let distance = reader.varint()
-            guard distance <= stamp else { throw .malformed }
-            cut = stamp - distance
+            guard let told = readCut(flags, stamp, &reader) else { throw .malformed }
+            cut = told
+        } else if flags & flagCutIsFence != 0 {
+            throw .malformed
         }
-        let dependencyCount = reader.count()
-        var dependencies: [Stamp] = []
+        let dependencyCount = flags >> 6 == 3 ? reader.count() : Int(flags >> 6)
+        guard flags >> 6 < 3 || dependencyCount > 2 else { throw .malformed }
+        var dependencies = FewStamps()
         for _ in 0..<dependencyCount where reader.isValid {
-            dependencies.append(Stamp(rawValue: reader.littleEndian(UInt64.self)))
+            dependencies.append(Stamp(rawValue: stamp &- reader.varint()))
         }
-        guard reader.isValid, partition < UInt64(Slots.partitionCount), flags & 0xE0 == 0 else { throw .malformed }
+        guard reader.isValid else { throw .malformed }
         let header = FrameHeader(
             partition: Int(partition), stamp: Stamp(rawValue: stamp), prev: Stamp(rawValue: prev),
             cut: Stamp(rawValue: cut), dependencies: dependencies, hasAllDependencies: flags & flagAbsolute != 0,
             isElided: flags & flagElided != 0, isGrouped: flags & flagGrouped != 0)
         return (header, reader.view(reader.remaining), prefixBytes + length)
+    }
+
+    private static func readCut(_ flags: UInt8, _ stamp: UInt64, _ reader: inout ByteReader) -> UInt64? {
+        let distance = reader.varint()
+        guard flags & flagCutIsFence != 0 else { return distance <= stamp ? stamp - distance : nil }
+        if distance == 0 { return 0 }
+        let millisecond = stamp >> millisecondShift
+        guard distance - 1 <= millisecond else { return nil }
+        let cut = (millisecond - (distance - 1)) << millisecondShift | 1023
+        return cut < stamp ? cut : nil
     }
 }
