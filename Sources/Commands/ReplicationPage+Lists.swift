@@ -50,11 +50,11 @@ extension ReplicationPage {
     static let monitoring: [Item] = [
         (
             "A2.PEERS",
-            "One map for each other node. membership is joining, member, left or expelled; health is alive, suspect "
-                + "or dead, as all nodes together see it, and decides nothing; outgoing and incoming are the two "
-                + "links: up, connecting, syncing while something is missing, down. lag-ms is how old what comes "
-                + "from the node is, pending-bytes what it has not acknowledged, partitions-missing how many states "
-                + "are still to come."
+            "One map for each other node. membership is joining, member, left or expelled; health is alive, "
+                + "unreachable from here (others hear it), suspect or dead, and decides nothing; outgoing and "
+                + "incoming are the two links: up, connecting, syncing while something is missing, down. lag-ms is "
+                + "how old what comes from the node is, pending-bytes what it has not acknowledged, "
+                + "partitions-missing how many states are still to come."
         ),
         (
             "INFO a2",
@@ -80,6 +80,10 @@ extension ReplicationPage {
             "cannot reach the peer at …",
             "It does not run, listens elsewhere (--peer-port, --bind, --advertise) or a firewall stands between. It "
                 + "is dialled again, at most five seconds apart."
+        ),
+        (
+            "refused a peer: …; a peer refuses this node: …",
+            "A node that dialled was turned away, seen from either side. What follows is the reason, one of the next."
         ),
         (
             "… belongs to cluster …",
@@ -110,7 +114,7 @@ extension ReplicationPage {
         ),
         (
             "… was expelled from the cluster; … has left the cluster",
-            "Its data is not taken any more. Start it empty and it joins anew."
+            "Its data is not taken any more. Stop it, or start it empty and it joins anew."
         ),
         (
             "not all peers have answered: node … goes on as …",
