@@ -59,10 +59,12 @@ extension Executor {
     }
 
     /// Joins a peer's state of a partition with what is here.
-    mutating func join(_ partition: Int, state: ByteView, adoptsOwnPast: Bool) -> StateJoinOutcome {
+    mutating func join(
+        _ partition: Int, state: ByteView, limit: Stamp, adoptsOwnPast: Bool
+    ) -> StateJoinOutcome {
         lending.acquire(partition)
         defer { lending.release(partition) }
-        let outcome = partitions[partition].pointee.joinState(state, &context.pointee)
+        let outcome = partitions[partition].pointee.joinState(state, limit: limit, &context.pointee)
         if adoptsOwnPast { partitions[partition].pointee.adoptOwnPast() }
         node.report(partitions[partition])
         return outcome

@@ -25,6 +25,8 @@ struct RepairPlan {
     private var nextRequest: UInt64 = 1
 
     static let requestsPerLinkMax = 4
+    /// What is wanted has stamps beyond our clock: looked at again after this long.
+    static let aheadMilliseconds: Int64 = 1000
 
     var isEmpty: Bool { needs.isEmpty }
 
@@ -49,7 +51,7 @@ struct RepairPlan {
 
     /// The next need that may be asked for now, if any; it is then under way.
     mutating func next(
-        nowMilliseconds: Int64, isOpen: (Int) -> Bool, isCovered: (Need) -> Bool
+        nowMilliseconds: Int64, isOpen: (Int) -> Bool, isCovered: (Need) -> Bool, isAhead: (Need) -> Bool
     ) -> (need: Need, request: UInt64)? {
         needs.removeAll { $0.request == nil && !$0.wanted.stamps.isEmpty && isCovered($0) }
         for index in needs.indices {
@@ -57,6 +59,10 @@ struct RepairPlan {
             guard need.request == nil, need.dueMilliseconds <= nowMilliseconds, isOpen(need.link),
                 !isAsked(partition: need.partition), asked(link: need.link) < Self.requestsPerLinkMax
             else { continue }
+            if isAhead(need) {
+                needs[index].dueMilliseconds = nowMilliseconds + Self.aheadMilliseconds
+                continue
+            }
             let request = nextRequest
             nextRequest += 1
             needs[index].request = request
@@ -83,6 +89,14 @@ struct RepairPlan {
             needs.remove(at: index)
         }
         return partition
+    }
+
+    /// What came could not be joined yet.
+    mutating func postpone(request: UInt64, link: Int, until milliseconds: Int64) {
+        guard let index = needs.firstIndex(where: { $0.request == request && $0.link == link }) else { return }
+        needs[index].request = nil
+        needs[index].isRenewed = false
+        needs[index].dueMilliseconds = milliseconds
     }
 
     func partition(request: UInt64, link: Int) -> Int? {

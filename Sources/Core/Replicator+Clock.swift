@@ -8,6 +8,9 @@ extension Replicator {
         clockGuard?.isTooFarAhead(stamp, now) ?? false
     }
 
+    /// The latest stamp that a state may hold to be joined now.
+    func latestFollowed(_ now: Moment) -> Stamp { clockGuard?.latestFollowed(now) ?? .distantFuture }
+
     /// Shuts the gate while our clock leads everybody's, and opens it when it does not any more.
     func checkClock(_ now: Moment) {
         guard isCounting, !past.isAsking, let verdict = clockGuard?.verdict(now) else { return }

@@ -23,12 +23,18 @@ extension Replicator {
         }
     }
 
-    private func isWorthDialling(_ target: DialTarget) -> Bool {
+    func isWorthDialling(_ target: DialTarget) -> Bool {
         if target.isSelf { return false }
         guard let replica = target.replica else { return true }
         // Another address of somebody we are linked with already.
         if let peer = peer(replica), peer.upstream != nil { return false }
-        return members.current(replica)?.status.isGone != true && !silenced.contains(replica.node)
+        return !silenced.contains(replica.node) && !isDeserted(target)
+    }
+
+    /// Whoever was there is gone, and nobody else has come; a node's next generation is somebody else.
+    func isDeserted(_ target: DialTarget) -> Bool {
+        members.entries.contains { $0.address == target.address }
+            && !members.present.contains { $0.address == target.address }
     }
 
     public func dialFailed(target index: Int, reason: String, _ now: Moment) {

@@ -23,7 +23,7 @@ extension Replicator {
 
     func checkPast(_ now: Moment) {
         guard past.isAsking else { return }
-        let isSure = targets.allSatisfy { $0.isSelf || hasTold($0) }
+        let isSure = targets.allSatisfy { $0.isSelf || isDeserted($0) || hasTold($0) }
         if isSure || now.monotonicMilliseconds >= past.deadlineMilliseconds { openGate(isSure: isSure, now) }
     }
 
@@ -48,8 +48,15 @@ extension Replicator {
             log(.notice, "all peers have answered: this node takes writes\(hasPast ? ", its own past recovered" : "")")
         }
         node.writeGate = nil
-        // What the others have of our past may differ: they are to know all of it before our first fence.
-        for link in links where link.isEstablished && link.isUpstream { sendVersions(link) }
+        for link in links where link.isEstablished && link.isUpstream { tellPast(link) }
+    }
+
+    /// What the others have of our past may differ: they are to know all of it before our first fence, also where
+    /// the stream goes on from where a link broke.
+    private func tellPast(_ link: PeerLink) {
+        link.sending.heartbeat = nil
+        link.send(.jumped(position: link.sending.cursor))
+        sendVersions(link)
     }
 
     private var isKnownUnderAnotherIncarnation: Bool {

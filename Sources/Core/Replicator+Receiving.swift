@@ -84,9 +84,9 @@ extension Replicator {
         guard !held.isEmpty(partition: partition) else { return }
         held.offer(partition: partition) { frame in
             frame.bytes.withView { bytes in
-                guard let frame = try? FrameCodec.decode(bytes), !isTooFarAhead(frame.header.stamp, now) else {
-                    return false
-                }
+                guard let frame = try? FrameCodec.decode(bytes) else { return true }
+                if executor.versions(partition).covers(frame.header.stamp) { return true }
+                if isTooFarAhead(frame.header.stamp, now) { return false }
                 switch executor.receive(frame.header, records: frame.records) {
                 case .applied:
                     counters.framesApplied &+= 1

@@ -46,11 +46,13 @@ extension Replicator {
     }
 
     /// Something of a partition is missing in a link's stream.
-    func need(_ partition: Int, _ link: PeerLink, isOfOrigin: Bool, _ now: Moment) {
+    func need(
+        _ partition: Int, _ link: PeerLink, isOfOrigin: Bool, _ now: Moment, inMilliseconds delay: Int64 = 0
+    ) {
         repair.insert(
             RepairPlan.Need(
                 partition: partition, link: link.number, wanted: Versions(), isOfOrigin: isOfOrigin,
-                dueMilliseconds: now.monotonicMilliseconds))
+                dueMilliseconds: now.monotonicMilliseconds + delay))
     }
 
     /// Sends the requests that are due.
@@ -58,7 +60,8 @@ extension Replicator {
         guard !repair.isEmpty else { return }
         while let (need, request) = repair.next(
             nowMilliseconds: now.monotonicMilliseconds, isOpen: { self.link($0)?.isEstablished == true },
-            isCovered: { self.executor.versions($0.partition).covers($0.wanted) })
+            isCovered: { self.executor.versions($0.partition).covers($0.wanted) },
+            isAhead: { $0.wanted.stamps.contains { self.isTooFarAhead($0, now) } })
         {
             guard let link = link(need.link) else { continue }
             var body = ByteBuffer(capacity: 256)
@@ -84,7 +87,17 @@ extension Replicator {
         guard repair.partition(request: request, link: link.number) == partition else {
             return fail(link, "a state that nobody asked for")
         }
-        switch executor.join(partition, state: link.state.pointee.view, adoptsOwnPast: past.isAsking) {
+        let outcome = executor.join(
+            partition, state: link.state.pointee.view, limit: latestFollowed(now), adoptsOwnPast: past.isAsking)
+        switch outcome {
+        case .ahead:
+            // It is as good as a frame that is held: asked for again until its time has come.
+            counters.heldAhead &+= 1
+            repair.postpone(
+                request: request, link: link.number, until: now.monotonicMilliseconds + settings.timing.gapMilliseconds)
+            link.state.pointee.removeAll()
+            link.receiving.stateRequest = nil
+            return
         case .joined(let keysChanged):
             counters.statesJoined &+= 1
             counters.keysRepaired &+= UInt64(keysChanged)
@@ -100,7 +113,7 @@ extension Replicator {
         retry(partition, now)
         for origin in held.origins(partition: partition) {
             if let source = links.first(where: { $0.isEstablished && !$0.isUpstream && $0.peer?.replica == origin }) {
-                need(partition, source, isOfOrigin: true, now)
+                need(partition, source, isOfOrigin: true, now, inMilliseconds: settings.timing.gapMilliseconds)
             }
         }
         finishComparison(link, now)
@@ -114,7 +127,11 @@ extension Replicator {
         }
         link.receiving.comparison = nil
         finishDepartures(link.number)
-        for stamp in known.stamps where stamp.replica != replica { fences.advance(to: stamp) }
+        for stamp in known.stamps where stamp.replica != replica {
+            // Of its own it may be ahead of what it has sent so far; its heartbeats come behind that.
+            if link.receiving.isResumed, stamp.replica == link.peer?.replica { continue }
+            fences.advance(to: stamp)
+        }
         adoptsCuts = true
     }
 

@@ -120,7 +120,9 @@ public final class Replicator<Lending: PartitionLending> {
 
     private func nextDeadline(_ now: Moment) -> Int64 {
         var next = min(nextHeartbeatMilliseconds, nextReportMilliseconds)
-        for target in targets where target.state == .waiting { next = min(next, target.nextDialMilliseconds) }
+        for target in targets where target.state == .waiting && isWorthDialling(target) {
+            next = min(next, target.nextDialMilliseconds)
+        }
         if let due = repair.nextDueMilliseconds { next = min(next, max(due, now.monotonicMilliseconds + 5)) }
         return max(next, now.monotonicMilliseconds)
     }

@@ -11,11 +11,16 @@ public enum StateJoinOutcome: Equatable, Sendable {
     case malformed
     /// Written by a version that this build does not speak.
     case unknownVersion(UInt8)
+    /// There are stamps in it later than the caller accepts; nothing has changed.
+    case ahead
 }
 
 extension Partition {
     /// Joins a state that `StateExport` wrote, head and all slices.
-    public mutating func joinState(_ bytes: ByteView, _ context: inout ExecutionContext) -> StateJoinOutcome {
+    /// `limit`: stamps beyond it are not followed, because a clock that has seen one never goes back.
+    public mutating func joinState(
+        _ bytes: ByteView, limit: Stamp = .distantFuture, _ context: inout ExecutionContext
+    ) -> StateJoinOutcome {
         precondition(draftStamp.isZero, "a state arrived while a frame is being drafted")
         let known = StateContext(
             versions: versions, fences: fences, settleCut: settleCut, deferred: receiver.deferred,
@@ -42,6 +47,7 @@ extension Partition {
             return .malformed
         }
         for stamp in document.head.context.versions.stamps { latest = max(latest, stamp) }
+        if latest > limit { return .ahead }
         clock.observe(latest)
         if known.coversAll(of: document.head.context) { return .joined(keysChanged: 0) }
         if meetsStrangers {

@@ -45,6 +45,13 @@ public struct ClockGuard: Sendable {
         stamp.unixMilliseconds > Self.sum(now.unixMilliseconds, limitMilliseconds)
     }
 
+    /// The latest stamp that need not wait.
+    public func latestFollowed(_ now: Moment) -> Stamp {
+        let milliseconds = Self.sum(now.unixMilliseconds, limitMilliseconds) - Stamp.epochMilliseconds
+        guard milliseconds >= 0 else { return .zero }
+        return Stamp(tick: (UInt64(milliseconds) + 1) << Stamp.counterBits - 1, replica: Replica(rawValue: 0)).asCut
+    }
+
     /// A heartbeat of the peer said its wall; it was under way for half a round trip.
     public mutating func heard(
         _ replica: Replica, unixMilliseconds: Int64, roundTripMilliseconds: Int64?, _ now: Moment
