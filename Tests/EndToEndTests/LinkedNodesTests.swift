@@ -9,10 +9,10 @@ extension EndToEnd {
             let first: OperatedServer
             let second: OperatedServer
 
-            init() throws {
-                first = try OperatedServer.serving(["--node-id", "1"])
+            init(_ extra: [String] = []) throws {
+                first = try OperatedServer.serving(["--node-id", "1"] + extra)
                 let port = try #require(try Pair.peerPort(first))
-                second = try OperatedServer.serving(["--node-id", "2", "--peer", "127.0.0.1:\(port)"])
+                second = try OperatedServer.serving(["--node-id", "2", "--peer", "127.0.0.1:\(port)"] + extra)
             }
 
             private static func peerPort(_ server: OperatedServer) throws -> Int? {
@@ -66,6 +66,23 @@ extension EndToEnd {
             pair.second.process.signal(SIGCONT)
             #expect(try first.call("WAIT", "1", "20000") == .integer(1))
             #expect(try second.call("GET", "k").string == "after")
+        }
+
+        @Test("A2.LINK DELAY makes a distance of a link: what crosses it is no less, and later")
+        func delay() throws {
+            let pair = try Pair(["--enable-debug-command", "yes"])
+            let (first, second) = (try pair.first.connect(), try pair.second.connect())
+            try pair.write("k", "near", first)
+            #expect(try first.call("WAIT", "1", "20000") == .integer(1))
+            #expect(try second.call("A2.LINK", "1", "DELAY", "300") == .ok)
+            #expect(try first.call("SET", "k", "far") == .ok)
+            var reply: Reply?
+            let taken = try secondsTaken { reply = try first.call("WAIT", "1", "20000") }
+            #expect(reply == .integer(1) && taken >= 0.25, "\(taken) s")
+            #expect(try second.call("GET", "k").string == "far")
+            #expect(try second.call("A2.LINK", "1", "UP") == .ok)
+            try pair.write("back", "v", second)
+            #expect(try second.call("WAIT", "1", "20000") == .integer(1))
         }
 
         @Test("A node that ends has sent what it was told to write")
