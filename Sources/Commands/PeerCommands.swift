@@ -189,15 +189,9 @@ private func link(_ call: inout Invocation) throws(CommandError) {
 
 @Sendable
 private func corrupt(_ call: inout Invocation) throws(CommandError) {
-    switch plantDivergence(call.key(2)) {
-    case true?: call.reply.ok()
-    case false?: throw .noSuchKey
-    case nil: throw .fixed("ERR this build cannot plant a divergence")
-    }
+    guard call.key(2).corrupt() else { throw .noSuchKey }
+    call.reply.ok()
 }
-
-/// Whether the key was there to be changed; nil where the engine has no way to change one unseen.
-private func plantDivergence(_ key: KeyHandle) -> Bool? { nil }
 
 @Sendable
 private func debugHelp(_ call: inout Invocation) throws(CommandError) {

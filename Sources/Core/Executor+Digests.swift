@@ -1,25 +1,33 @@
-/// Fingerprints of what a partition holds, for comparing nodes. Until partitions keep them nothing is compared.
+/// Fingerprints of what a partition holds, for comparing nodes, and the states of single keys that differ.
 import Base
 import Commands
 import Engine
 
-struct KeyDigest {
-    var database: Int
-    var name: [UInt8]
-    var fingerprint: UInt128
-    var modified: Stamp
-}
-
 extension Executor {
-    func digest(_ partition: Int, before expiry: Int64) -> (versions: UInt64, sum: UInt128, buckets: [UInt128]) {
-        (0, 0, Array(repeating: 0, count: Slots.perPartition))
+    func digest(_ partition: Int, before expiry: Int64, key: (UInt64, UInt64)) -> PartitionDigest {
+        lending.acquire(partition)
+        defer { lending.release(partition) }
+        return partitions[partition].pointee.digest(before: expiry, key: key)
     }
 
-    func keyDigests(_ partition: Int, bucket: Int, before expiry: Int64) -> [KeyDigest] { [] }
+    func keyDigests(_ partition: Int, bucket: Int, before expiry: Int64, key: (UInt64, UInt64)) -> [KeyDigest] {
+        lending.acquire(partition)
+        defer { lending.release(partition) }
+        return partitions[partition].pointee.keyDigests(bucket: bucket, before: expiry, key: key)
+    }
 
     func writeKeyStates(
         _ partition: Int, _ keys: [(database: Int, name: [UInt8])], into output: inout ByteBuffer
-    ) {}
+    ) {
+        lending.acquire(partition)
+        defer { lending.release(partition) }
+        partitions[partition].pointee.writeKeyStates(keys, into: &output)
+    }
 
-    mutating func adoptKeyStates(_ partition: Int, _ states: ByteView) -> Int? { 0 }
+    /// Takes over those states that win. Nil where the bytes are none.
+    mutating func adoptKeyStates(_ partition: Int, _ states: ByteView, key: (UInt64, UInt64)) -> Int? {
+        lending.acquire(partition)
+        defer { lending.release(partition) }
+        return partitions[partition].pointee.adopt(keyStates: states, key: key, &context.pointee)
+    }
 }

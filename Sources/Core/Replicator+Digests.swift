@@ -48,6 +48,11 @@ extension Replicator {
         link.send(.digestRequest(DigestRequest(request: request, expiryUnixMilliseconds: expiry, level: level)))
     }
 
+    /// What fingerprints are made with: the same on every node of the cluster.
+    private var clusterKey: (UInt64, UInt64) {
+        settings.cluster.withBytes { Fingerprint.key(named: $0) }
+    }
+
     // MARK: answering
 
     func answer(_ request: DigestRequest, _ link: PeerLink) {
@@ -59,14 +64,14 @@ extension Replicator {
         case .partitions:
             output.pointee.append(Level.partitions.rawValue)
             for partition in 0..<Slots.partitionCount {
-                let digest = executor.digest(partition, before: expiry)
+                let digest = executor.digest(partition, before: expiry, key: clusterKey)
                 guard digest.versions != 0 else { continue }
                 output.pointee.append(varint: partition)
                 output.pointee.append(littleEndian: digest.versions)
                 output.pointee.append(littleEndian: digest.sum)
             }
         case .buckets(let partition):
-            let digest = executor.digest(partition, before: expiry)
+            let digest = executor.digest(partition, before: expiry, key: clusterKey)
             output.pointee.append(Level.buckets.rawValue)
             output.pointee.append(varint: partition)
             output.pointee.append(littleEndian: digest.versions)
@@ -75,8 +80,8 @@ extension Replicator {
             output.pointee.append(Level.keys.rawValue)
             output.pointee.append(varint: partition)
             output.pointee.append(varint: bucket)
-            output.pointee.append(littleEndian: executor.digest(partition, before: expiry).versions)
-            for key in executor.keyDigests(partition, bucket: bucket, before: expiry) {
+            output.pointee.append(littleEndian: executor.digest(partition, before: expiry, key: clusterKey).versions)
+            for key in executor.keyDigests(partition, bucket: bucket, before: expiry, key: clusterKey) {
                 key.name.withView { output.pointee.appendKeyName(database: UInt8(key.database), $0) }
                 output.pointee.append(littleEndian: key.fingerprint)
                 output.pointee.append(littleEndian: key.modified.rawValue)
@@ -113,7 +118,7 @@ extension Replicator {
             let versions = reader.littleEndian(UInt64.self)
             let sum = reader.littleEndian(UInt128.self)
             guard reader.isValid, 0..<Slots.partitionCount ~= partition else { return reader.fail() }
-            let here = executor.digest(partition, before: expiry)
+            let here = executor.digest(partition, before: expiry, key: clusterKey)
             if here.versions == versions, here.sum != sum { ask(.buckets(partition: partition), expiry: expiry, link) }
         }
     }
@@ -122,7 +127,7 @@ extension Replicator {
         let partition = Int(truncatingIfNeeded: reader.varint())
         let versions = reader.littleEndian(UInt64.self)
         guard reader.isValid, 0..<Slots.partitionCount ~= partition else { return reader.fail() }
-        let here = executor.digest(partition, before: expiry)
+        let here = executor.digest(partition, before: expiry, key: clusterKey)
         for bucket in 0..<Slots.perPartition {
             let sum = reader.littleEndian(UInt128.self)
             guard reader.isValid else { return }
@@ -139,7 +144,7 @@ extension Replicator {
         guard reader.isValid, 0..<Slots.partitionCount ~= partition, 0..<Slots.perPartition ~= bucket else {
             return reader.fail()
         }
-        let here = executor.keyDigests(partition, bucket: bucket, before: expiry)
+        let here = executor.keyDigests(partition, bucket: bucket, before: expiry, key: clusterKey)
         var byName: [DatabaseKeyName: UInt128] = [:]
         for key in here { byName[DatabaseKeyName(database: key.database, name: key.name)] = key.fingerprint }
         var differing: [DatabaseKeyName] = []
@@ -156,7 +161,8 @@ extension Replicator {
             let name = DatabaseKeyName(database: key.database, name: key.name)
             if byName[name] != nil { differing.append(name) }
         }
-        guard !differing.isEmpty, executor.digest(partition, before: expiry).versions == versions else { return }
+        guard !differing.isEmpty, executor.digest(partition, before: expiry, key: clusterKey).versions == versions
+        else { return }
         exchange(differing, partition, link)
     }
 
@@ -188,7 +194,7 @@ extension Replicator {
         var reader = ByteReader(body)
         let partition = Int(truncatingIfNeeded: reader.varint())
         guard reader.isValid, 0..<Slots.partitionCount ~= partition,
-            let adopted = executor.adoptKeyStates(partition, reader.view(reader.remaining))
+            let adopted = executor.adoptKeyStates(partition, reader.view(reader.remaining), key: clusterKey)
         else { return fail(link, "states of keys that cannot be read") }
         counters.keysRepaired &+= UInt64(adopted)
         if let peer = link.peer { change(peer.replica) { $0.keysRepaired &+= UInt64(adopted) } }

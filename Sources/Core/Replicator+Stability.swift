@@ -23,7 +23,7 @@ extension Replicator {
             now.monotonicMilliseconds
             + (isBusy ? settings.timing.heartbeatBusyMilliseconds : settings.timing.heartbeatIdleMilliseconds)
         guard isCounting else { return }
-        let tick = raiseFences(now)
+        raiseFences(now)
         // Whatever was written up to the fence stands before this position.
         let position = node.window.end
         recount()
@@ -46,13 +46,12 @@ extension Replicator {
     }
 
     /// A node that does not know its own past cannot promise that nothing of it is still to come: no fence then, 0.
-    private func raiseFences(_ now: Moment) -> UInt64 {
-        if past.isAsking { return 0 }
+    private func raiseFences(_ now: Moment) {
+        if past.isAsking { return }
         let sinceEpoch = UInt64(max(now.unixMilliseconds - Stamp.epochMilliseconds, 0))
         let tick = max(sinceEpoch << Stamp.counterBits, fences[replica].tick)
         for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }
         fences.advance(to: Stamp(tick: tick, replica: replica))
-        return tick
     }
 
     /// A heartbeat whose sender has nothing missing here.

@@ -7,6 +7,11 @@ extension KeyHandle {
     /// The key's whole state, in general form whatever form its entry has.
     public var state: KeyState { partition.pointee.state(of: self) }
 
+    /// Spoils what the key shows and tells nobody; false for a key that is not there.
+    public func corrupt() -> Bool {
+        partition.pointee.corrupt(database: database, key: name, &context.pointee)
+    }
+
     /// Nil for a key that is not there.
     public func fingerprint(key: (UInt64, UInt64)) -> UInt128? {
         var fingerprint = Fingerprint(key: key)

@@ -113,3 +113,25 @@ extension EndToEnd {
         }
     }
 }
+
+extension EndToEnd.Replication {
+    @Test("Two nodes that differ in ten keys find and repair exactly those")
+    func corruption() throws {
+        let mesh = try Mesh(2)
+        try mesh.waitUntilAllWritable()
+        let first = try mesh.connect(0)
+        for index in 0..<20_000 { first.enqueue([bytes("SET"), bytes("key:\(index)"), bytes("value:\(index)")]) }
+        for _ in 0..<20_000 { _ = try first.receive() }
+        try mesh.waitUntilEqual()
+        for index in 0..<10 { #expect(try first.call("A2.DEBUG", "CORRUPT", "key:\(index * 1999)") == .ok) }
+        #expect(try mesh.digest(0) != mesh.digest(1))
+        #expect(try first.call("A2.SYNC") == .ok)
+        try mesh.waitUntilEqual(seconds: 10)
+        let repaired = try (0..<2).map { number in
+            let info = try mesh.connect(number).call("INFO", "a2").string ?? ""
+            return info.split(separator: "\r\n").first { $0.hasPrefix("a2_keys_repaired:") }
+                .flatMap { Int($0.dropFirst("a2_keys_repaired:".count)) } ?? -1
+        }
+        #expect(repaired.reduce(0, +) == 10, "\(repaired)")
+    }
+}
