@@ -28,7 +28,7 @@ import Testing
         expectNone(batch * 100..<(batch + 1) * 100, plan)
     }
 
-    @Test("Three replicas that join states agree with one that applies frames", arguments: 0..<16)
+    @Test("Three replicas that join states agree with one that applies frames", arguments: 0..<8)
     func threeReplicas(batch: UInt64) { expectNone(batch * 100..<(batch + 1) * 100, FleetPlan()) }
 
     @Test("Two and four replicas agree too", arguments: [2, 4])
