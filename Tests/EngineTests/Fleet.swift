@@ -74,8 +74,9 @@ final class FleetNode {
         let cut = partition.pointee.announcedCut
         let stamp = partition.pointee.draftStamp
         let prev = partition.pointee.latestOwnStamp
-        let (dependencies, isAll) =
-            partition.pointee.hasDependenciesToTell ? partition.pointee.takeDependencies() : ([], false)
+        let isAll = partition.pointee.tellsAllDependencies
+        let dependencies =
+            partition.pointee.hasDependenciesToTell ? partition.pointee.takeDependencies().array : []
         partition.pointee.writeAccumulated(&bench.context.pointee)
         bench.context.pointee.endAccumulating()
         let records = bench.context.pointee.records.array
@@ -89,12 +90,13 @@ final class FleetNode {
 
     func receive(_ frame: FleetFrame, _ now: Int64) -> MergeOutcome {
         bench.now = now
-        guard
-            let context = partition.pointee.context(
-                stamp: frame.stamp, prev: frame.prev, cut: frame.cut, dependencies: frame.dependencies,
-                hasAllDependencies: frame.hasAllDependencies)
-        else { return .gap(after: partition.pointee.versions[frame.stamp.replica]) }
-        return bench.receive(context, frame.records)
+        var dependencies = FewStamps()
+        for stamp in frame.dependencies { dependencies.append(stamp) }
+        return frame.records.withView {
+            partition.pointee.receive(
+                stamp: frame.stamp, prev: frame.prev, cut: frame.cut, dependencies: dependencies,
+                hasAllDependencies: frame.hasAllDependencies, isElided: false, records: $0, &bench.context.pointee)
+        }
     }
 
     // MARK: stability
