@@ -184,6 +184,22 @@ struct PeerCommandsTests {
         let harness = harness(allowsDebugging: true)
         #expect(harness("A2.DEBUG", "HELP").hasPrefix("*6 +A2.DEBUG <subcommand>"))
         #expect(harness("COMMAND", "GETKEYS", "A2.DEBUG", "CORRUPT", "k") == "*1 $1 k")
-        #expect(harness("A2.DEBUG", "CORRUPT", "k").hasPrefix("-ERR "))
+    }
+
+    @Test("A2.DEBUG CORRUPT changes what a key shows, and tells no peer")
+    func corruption() {
+        let harness = harness(allowsDebugging: true)
+        #expect(harness("A2.DEBUG", "CORRUPT", "k") == "-ERR no such key")
+        _ = harness("SET", "k", "value")
+        let (digest, versions) = (harness("A2.DIGEST"), harness("A2.VERSIONS"))
+        let end = harness.node.window.end
+        #expect(harness("A2.DEBUG", "CORRUPT", "k") == "+OK")
+        #expect(harness("GET", "k") != "$5 value")
+        #expect(harness("A2.DIGEST") != digest)
+        #expect(harness("A2.VERSIONS") == versions)
+        #expect(harness.node.window.end == end)
+        // It is the current database's key that is meant.
+        harness.session.pointee.database = 1
+        #expect(harness("A2.DEBUG", "CORRUPT", "k") == "-ERR no such key")
     }
 }
