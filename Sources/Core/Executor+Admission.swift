@@ -30,7 +30,7 @@ extension Executor {
         if command.pointee.flags.contains(.protected), !node.allowsDebugging(session.pointee) {
             return reject(.debuggingRefused, command, reply, session)
         }
-        if command.pointee.flags.contains(.write), let gate = node.writeGate {
+        if !node.admitsWritesPlainly, let gate = node.writeGate, writes(command, session) {
             return reject(.built(gate.text), command, reply, session)
         }
         if command.pointee.flags.contains(.denyOutOfMemory), isOutOfMemory() {
@@ -66,6 +66,12 @@ extension Executor {
             return .none
         default: return effect
         }
+    }
+
+    /// Whether the command writes, or what was queued and is to run now does.
+    private func writes(_ command: Command.Reference, _ session: UnsafeMutablePointer<Session>) -> Bool {
+        if command.pointee.flags.contains(.write) { return true }
+        return command.pointee.name.isWord("exec") && session.pointee.transaction?.hasWrites == true
     }
 
     private mutating func reject(

@@ -113,6 +113,14 @@ struct InfoReplicationTests {
         #expect(harness("SET", "k", "w") == "-LOADING a2 is asking its peers")
         #expect(harness("GET", "k") == "$1 v")
         harness.node.writeGate = nil
+        _ = harness("MULTI")
+        #expect(harness("SET", "k", "w") == "+QUEUED")
+        harness.node.writeGate = WriteGate("READONLY this node has left")
+        #expect(harness("EXEC") == "-EXECABORT Transaction discarded because of: READONLY this node has left")
+        _ = harness("MULTI")
+        #expect(harness("GET", "k") == "+QUEUED")
+        #expect(harness("EXEC") == "*1 $1 v")
+        harness.node.writeGate = nil
         expect(["a2_write_gate:"], in: "a2")
     }
 
