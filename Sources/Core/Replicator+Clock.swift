@@ -13,7 +13,7 @@ extension Replicator {
 
     /// Shuts the gate while our clock leads everybody's, and opens it when it does not any more.
     func checkClock(_ now: Moment) {
-        guard isCounting, !past.isAsking, let verdict = clockGuard?.verdict(now) else { return }
+        guard isCounting, !past.isAsking, !isLeaving, !isOut, let verdict = clockGuard?.verdict(now) else { return }
         switch verdict {
         case .trusted:
             complaintAboutClock = ""

@@ -78,7 +78,7 @@ extension Replicator {
             targets[target].complaint = ""
         }
         detector.heard(from: replica, now)
-        announce(peer.identity)
+        announce(peer.identity, now)
         if link.isUpstream {
             startSending(link, resume: peer.resume)
         } else {

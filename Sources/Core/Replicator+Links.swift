@@ -209,6 +209,10 @@ extension Replicator {
 
     private func takeFromDownstream(_ message: LinkMessage, _ link: PeerLink, _ now: Moment) {
         switch message {
+        #if DEBUG
+            case .heartbeat(let heartbeat) where faults.contains(.heartbeatOutOfBand):
+                takeOutOfBand(heartbeat, link, now)
+        #endif
         case .acknowledgement(let acknowledgement): receive(acknowledgement, link, now)
         case .versionsRequest: sendVersions(link)
         case .stateRequest(let request, let partition, let body):

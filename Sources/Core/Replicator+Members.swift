@@ -28,7 +28,10 @@ extension Replicator {
 
     /// Whom the cut waits for: everybody we count, and everybody whom any of them counts.
     func recount() {
-        let counted = members.countedByAny(own: replica, counted: ownCounted, announced: announcements)
+        var counted = members.countedByAny(own: replica, counted: ownCounted, announced: announcements)
+        if faults.contains(.joinerUncounted) {
+            counted.removeAll { $0 != replica && members.current($0)?.status == .joining }
+        }
         if counted != stability.counted {
             stability.count(counted)
             adoptsCuts = true
@@ -36,9 +39,13 @@ extension Replicator {
     }
 
     /// Somebody has shown who he is.
-    func announce(_ identity: PeerIdentity) {
+    func announce(_ identity: PeerIdentity, _ now: Moment) {
         startCountingPartitions()
-        if members.admit(identity) { tellTable() }
+        let before = members.entries
+        if members.admit(identity) {
+            noteDepartures(since: before, now)
+            tellTable()
+        }
         addTarget(identity.address)
         recount()
     }
@@ -52,13 +59,17 @@ extension Replicator {
         let before = members.entries
         guard members.merge(entries) else { return }
         for entry in members.present where entry.replica != replica { addTarget(entry.address) }
+        noteDepartures(since: before, now)
+        noteOwnEntry(now)
+        tellTable()
+        recount()
+    }
+
+    private func noteDepartures(since before: [MemberEntry], _ now: Moment) {
         for entry in members.entries where entry.status.isGone && entry.replica != replica {
             let former = before.first { $0.replica == entry.replica && $0.incarnation == entry.incarnation }
             if former?.status.isGone != true { noteDeparture(entry, now) }
         }
-        noteOwnEntry(now)
-        tellTable()
-        recount()
     }
 
     private func noteDeparture(_ entry: MemberEntry, _ now: Moment) {
@@ -94,10 +105,11 @@ extension Replicator {
 
     /// We have been expelled, or another node has taken our place.
     private func noteOwnEntry(_ now: Moment) {
-        guard let entry = members.entry(of: replica, incarnation: settings.incarnation), entry.status.isGone,
-            node.writeGate == nil || past.isAsking
+        guard let entry = members.entry(of: replica, incarnation: settings.incarnation), entry.status.isGone, !isOut
         else { return }
+        isOut = true
         past.isAsking = false
+        isClockRefused = false
         node.writeGate = WriteGate(
             "READONLY this node is \(entry.status.name) and takes no writes: start it empty and it joins anew")
         log(.error, "this node is \(entry.status.name): it takes no writes; start it empty and it joins anew")
@@ -116,10 +128,26 @@ extension Replicator {
 
     // MARK: leaving and expelling
 
+    /// From here on nothing is written; gone is who has handed over all it wrote.
     func leave(_ now: Moment) {
-        node.writeGate = WriteGate("READONLY this node has left the cluster and takes no writes")
-        guard members.leave(replica) else { return }
+        past.isAsking = false
+        isClockRefused = false
+        isLeaving = true
+        node.writeGate = WriteGate("READONLY this node leaves the cluster and takes no writes")
         log(.notice, "this node leaves the cluster")
+    }
+
+    /// Once all whom we reach have what we wrote; they are asked for it by those whom we do not.
+    func leaveWhenTold() {
+        guard isLeaving else { return }
+        let end = node.window.end
+        let upstream = links.filter { $0.isEstablished && $0.isUpstream }
+        let isTold = upstream.allSatisfy { $0.sending.acknowledged >= end && $0.sending.exports.isEmpty }
+        guard isTold, !upstream.isEmpty || members.present.count < 2 else { return }
+        isLeaving = false
+        isOut = true
+        guard members.leave(replica) else { return }
+        log(.notice, "everybody in reach has what this node wrote: it has left the cluster")
         tellTable()
         recount()
     }
@@ -131,7 +159,7 @@ extension Replicator {
                 highest = max(highest, executor.versions(partition)[entry.replica])
             }
             guard members.expel(entry.replica, cut: highest, isForced: isForced) else { continue }
-            noteDeparture(entry, now)
+            if let gone = members.current(entry.replica) { noteDeparture(gone, now) }
         }
         tellTable()
         recount()

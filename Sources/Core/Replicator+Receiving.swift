@@ -41,6 +41,8 @@ extension Replicator {
             hold(header, bytes, link, now)
             return true
         }
+        var header = header
+        if faults.contains(.ignoresPrevious) { header.prev = executor.versions(header.partition)[header.origin] }
         switch executor.receive(header, records: records) {
         case .applied:
             counters.framesApplied &+= 1
@@ -126,7 +128,7 @@ extension Replicator {
         change(peer.replica) { $0.beatMilliseconds = heartbeat.unixMilliseconds }
         observe(heartbeat, of: peer, now)
         // The latest says all that the one before it did.
-        if hasHoles(link) {
+        if hasHoles(link), !faults.contains(.heartbeatInSpiteOfHoles) {
             link.receiving.heartbeat = heartbeat
         } else {
             take(heartbeat, link, now)

@@ -28,7 +28,9 @@ extension Replicator {
     func fill(_ link: PeerLink) -> Bool {
         let bound = min(outputBytesWanted, settings.bounds.linkOutputBytesMax)
         while link.output.pointee.count < bound {
-            if let heartbeat = link.sending.heartbeat, link.sending.cursor >= heartbeat.position {
+            if let heartbeat = link.sending.heartbeat,
+                link.sending.cursor >= heartbeat.position || faults.contains(.fenceBeforeFrames)
+            {
                 link.sending.heartbeat = nil
                 link.send(.heartbeat(heartbeat))
             }

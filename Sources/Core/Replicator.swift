@@ -33,6 +33,10 @@ public final class Replicator<Lending: PartitionLending> {
     /// Made at the start, when the clocks are known.
     var clockGuard: ClockGuard?
     var isClockRefused = false
+    /// This node is no member any more.
+    var isOut = false
+    /// Asked to leave; peers still lack some of what was written here.
+    var isLeaving = false
     var complaintAboutClock = ""
     /// There are peers, or there will be: the partitions' cuts come from here.
     var isCounting = false
@@ -46,6 +50,12 @@ public final class Replicator<Lending: PartitionLending> {
     var positionAtHeartbeat: UInt64 = 0
     var framesAtHeartbeat: UInt64 = 0
     var adoptsCuts = false
+
+    #if DEBUG
+        var faults: ReplicatorFaults = []
+    #else
+        var faults: ReplicatorFaults { [] }
+    #endif
 
     var held: HeldFrames
     var repair = RepairPlan()
@@ -83,7 +93,7 @@ public final class Replicator<Lending: PartitionLending> {
         for address in settings.seeds { addTarget(address) }
         if !settings.seeds.isEmpty {
             startCountingPartitions()
-            startAskingForPast(now)
+            if !faults.contains(.noGate) { startAskingForPast(now) }
         }
         nextHeartbeatMilliseconds = now.monotonicMilliseconds
         publishReport(now)
@@ -102,6 +112,7 @@ public final class Replicator<Lending: PartitionLending> {
         askForStates(now)
         checkPast(now)
         checkClock(now)
+        leaveWhenTold()
         var hasMore = false
         for link in links where link.isEstablished {
             if link.isUpstream { hasMore = fill(link) || hasMore } else { acknowledge(link) }

@@ -29,6 +29,12 @@ extension Partition {
         self.cut = max(self.cut, cut)
         announcedByAll = max(announcedByAll, settleCut)
         self.fences = fences
+        if receiver.deferred.isEmpty, receiver.pendingClears.isEmpty { return }
+        // What a crash has lost everywhere never comes; nobody has to remember that it was removed.
+        var applied = receiver.versions
+        applied.formUnion(fences)
+        receiver.deferred.purge(applied)
+        receiver.pendingClears.purge(applied)
     }
 
     /// Nothing is written here any more with a tick at or below this.

@@ -99,6 +99,12 @@ public struct MemberTable: Equatable, Sendable {
             changed.append(former)
             changed[changed.count - 1].status = .replaced
         }
+        // One process has a node id: what others of that id wrote as their next generations is theirs no more.
+        for other in entries where other.replica.node == identity.replica.node && other.replica != identity.replica {
+            guard !other.status.isGone, other.incarnation != identity.incarnation else { continue }
+            changed.append(other)
+            changed[changed.count - 1].status = .left
+        }
         changed.append(MemberEntry(identity, epoch: Self.next(epoch)))
         return merge(changed)
     }

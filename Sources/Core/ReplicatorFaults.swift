@@ -1,0 +1,51 @@
+/// Rules of replication to leave out, so that the tests can show that each is needed. Only debug builds look at them.
+import Base
+import Replication
+import Wire
+
+public struct ReplicatorFaults: OptionSet, Sendable {
+    public let rawValue: UInt16
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// A fence goes out before all that was written up to it.
+    public static let fenceBeforeFrames = ReplicatorFaults(rawValue: 1)
+    /// A heartbeat counts although something of its sender is missing.
+    public static let heartbeatInSpiteOfHoles = ReplicatorFaults(rawValue: 2)
+    /// Heartbeats take the other connection, on which no frames stand before them.
+    public static let heartbeatOutOfBand = ReplicatorFaults(rawValue: 4)
+    /// A node that may have forgotten what it wrote writes at once.
+    public static let noGate = ReplicatorFaults(rawValue: 8)
+    /// A frame is applied whatever it follows.
+    public static let ignoresPrevious = ReplicatorFaults(rawValue: 16)
+    /// The state of one partition raises the versions of all that a peer led in.
+    public static let stateCountsForAll = ReplicatorFaults(rawValue: 32)
+    /// A joiner is not waited for until it is a member.
+    public static let joinerUncounted = ReplicatorFaults(rawValue: 64)
+}
+
+extension Replicator {
+    #if DEBUG
+        public func leaveOut(_ rules: ReplicatorFaults) { faults = rules }
+
+        /// A heartbeat on a connection where the peer is downstream.
+        func takeOutOfBand(_ heartbeat: Heartbeat, _ link: PeerLink, _ now: Moment) {
+            guard let identity = link.peer, let number = peer(identity.replica)?.downstream,
+                let other = self.link(number)
+            else { return }
+            receive(heartbeat, other, now)
+        }
+
+        /// Takes all for applied that a link's peer led in.
+        func claimAll(_ link: PeerLink) {
+            for need in repair.needs where need.link == link.number {
+                for stamp in need.wanted.stamps where stamp.replica != replica {
+                    let latest = executor.versions(need.partition)[stamp.replica]
+                    let header = FrameHeader(
+                        partition: need.partition, stamp: stamp, prev: latest, cut: .zero, dependencies: [],
+                        hasAllDependencies: true, isElided: false, isGrouped: false)
+                    _ = [UInt8]().withView { executor.receive(header, records: $0) }
+                }
+            }
+        }
+    #endif
+}
