@@ -9,7 +9,7 @@ public struct ClusterReport: Sendable {
         public var address = ""
         /// "member", "joining", "left" or "expelled".
         public var membership = ""
-        /// "alive", "unreachable", "suspect" or "dead".
+        /// "alive", "unreachable from here", "suspect" or "dead".
         public var health = ""
         /// The links, ours to it and its to us: "up", "connecting", "syncing", "down".
         public var outgoing = "down"

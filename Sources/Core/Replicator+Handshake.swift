@@ -83,6 +83,7 @@ extension Replicator {
             startSending(link, resume: peer.resume)
         } else {
             startReceiving(link, resume: peer.resume)
+            dialAtOnce(peer.identity, now)
         }
         log(.notice, "linked \(link.isUpstream ? "to" : "from") \(describe(peer.identity))")
     }

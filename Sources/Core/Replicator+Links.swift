@@ -24,11 +24,23 @@ extension Replicator {
     }
 
     func isWorthDialling(_ target: DialTarget) -> Bool {
-        if target.isSelf { return false }
+        if target.isSelf || isGone { return false }
         guard let replica = target.replica else { return true }
         // Another address of somebody we are linked with already.
         if let peer = peer(replica), peer.upstream != nil { return false }
         return !silenced.contains(replica.node) && !isDeserted(target)
+    }
+
+    /// We have left, or were expelled: nobody would link with us.
+    var isGone: Bool { members.entry(of: replica, incarnation: settings.incarnation)?.status.isGone == true }
+
+    /// Somebody links to us, so he can be reached: no reason to wait.
+    func dialAtOnce(_ identity: PeerIdentity, _ now: Moment) {
+        for index in targets.indices
+        where targets[index].replica == identity.replica || targets[index].address == identity.address {
+            targets[index].nextDialMilliseconds = min(
+                targets[index].nextDialMilliseconds, now.monotonicMilliseconds)
+        }
     }
 
     /// Whoever was there is gone, and nobody else has come; a node's next generation is somebody else.

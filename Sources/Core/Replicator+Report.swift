@@ -6,6 +6,9 @@ import Replication
 private let reportMilliseconds: Int64 = 100
 
 extension Replicator {
+    /// The shell has sent so much of a link's output.
+    public func noteSent(link number: Int, byteCount: Int) { link(number)?.bytesSent &+= UInt64(byteCount) }
+
     func publishReport(_ now: Moment) {
         nextReportMilliseconds = now.monotonicMilliseconds + reportMilliseconds
         var report = ClusterReport()

@@ -31,7 +31,7 @@ extension Replicator {
         stability.note(applied: fences, cut: stability.cut, by: replica)
         adoptsCuts = true
         var heartbeat = Heartbeat(unixMilliseconds: now.unixMilliseconds)
-        heartbeat.fenceTick = tick
+        heartbeat.fenceTick = past.isAsking ? 0 : fences[replica].tick
         heartbeat.position = position
         heartbeat.applied = fences.stamps.map { AppliedFence($0.replica, tick: $0.tick) }
         heartbeat.cut = stability.cut

@@ -21,6 +21,8 @@ protocol PeerMachine: ~Copyable {
     mutating func turn(_ now: Moment) -> Int64
     /// What is to be sent over a link; the thread consumes what it has sent. Nil once the link is closed.
     func output(link: Int) -> UnsafeMutablePointer<ByteBuffer>?
+    /// So much of a link's output has been sent.
+    func noteSent(link: Int, byteCount: Int)
     mutating func takeActions() -> [PeerAction]
     /// How much later than it came what comes over this link is to be received: A2.LINK DELAY.
     func deliveryDelayMilliseconds(link: Int) -> Int
@@ -28,4 +30,5 @@ protocol PeerMachine: ~Copyable {
 
 extension PeerMachine where Self: ~Copyable {
     func deliveryDelayMilliseconds(link: Int) -> Int { 0 }
+    func noteSent(link: Int, byteCount: Int) {}
 }

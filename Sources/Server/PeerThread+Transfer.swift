@@ -120,6 +120,7 @@ extension PeerThread where Machine: ~Copyable {
             total += sent
         }
         post.outputBytes.add(UInt64(total), ordering: .relaxed)
+        machine.noteSent(link: socket.link, byteCount: total)
         // The machine may have held back for want of room, or there is a rest that the socket takes at once.
         if total >= Self.bulkBytesMin, socket.hasRoom { needsTurn = true }
         if socket.isLink, output.pointee.isEmpty { output.pointee.shrink(to: Self.outputBytesKept) }
