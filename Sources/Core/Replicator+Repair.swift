@@ -36,6 +36,8 @@ extension Replicator {
                     partition: entry.partition, link: link.number, wanted: entry.versions, isOfOrigin: isOfOrigin,
                     dueMilliseconds: due))
         }
+        // From here on whatever it writes comes with its stream.
+        link.receiving.isResumed = true
         finishComparison(link, now)
         noteProgress(link, now)
     }

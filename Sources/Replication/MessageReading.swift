@@ -23,12 +23,14 @@ extension LinkMessage {
     public static func decode(
         _ bytes: ByteView, bytesMax: Int
     ) throws(MessageFailure) -> (message: LinkMessage, byteCount: Int)? {
-        guard bytes.count >= 4 else { return nil }
-        let length = Int(bytes.word32(at: 0).littleEndian)
+        guard bytes.count >= MessageEnvelope.lengthBytes else { return nil }
+        let word = bytes.word32(at: 0).littleEndian
+        guard bytes.word32(at: 4).littleEndian == MessageEnvelope.check(word) else { throw .checksum }
+        let length = Int(word)
         guard length <= bytesMax else { throw .tooLarge(length: length, limit: bytesMax) }
         guard bytes.count >= MessageEnvelope.prefixBytes + length else { return nil }
         let content = bytes.slice(MessageEnvelope.prefixBytes, length)
-        guard crc32c(content) == bytes.word32(at: 4).littleEndian else { throw .checksum }
+        guard crc32c(content) == bytes.word32(at: MessageEnvelope.lengthBytes).littleEndian else { throw .checksum }
         var reader = ByteReader(content)
         let type = reader.byte()
         guard reader.isValid, let kind = MessageKind(rawValue: type) else { throw .unknownType(type) }

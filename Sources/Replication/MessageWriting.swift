@@ -1,6 +1,7 @@
 /// Messages as bytes, appended to what a link is to send.
 ///
-///     length   u32   bytes after the checksum
+///     length   u32   bytes after the checksums
+///     check    u32   of the length alone, so that nobody waits for bytes that a turned bit has promised
 ///     crc32c   u32   of everything after it
 ///     type     u8    MessageKind
 ///     body
@@ -11,7 +12,13 @@
 import Base
 
 public enum MessageEnvelope {
-    public static let prefixBytes = 8
+    public static let prefixBytes = 12
+    /// Length and what vouches for it.
+    static let lengthBytes = 8
+
+    @inline(__always)
+    static func check(_ length: UInt32) -> UInt32 { length &* 0x9E37_79B1 ^ 0x6132_6C6B }
+
     /// What a stranger may send, and what a peer may.
     public static let bytesMaxBeforeHandshake = 64 * 1024
     public static let bytesMax = 1024 * 1024 * 1024
@@ -28,6 +35,7 @@ extension ByteBuffer {
     public mutating func beginMessage(_ kind: MessageKind) -> Int {
         let mark = count
         append(littleEndian: UInt64(0))
+        append(littleEndian: UInt32(0))
         append(kind.rawValue)
         return mark
     }
@@ -35,7 +43,9 @@ extension ByteBuffer {
     public mutating func endMessage(_ mark: Int) {
         let content = view.dropFirst(mark + MessageEnvelope.prefixBytes)
         let crc = crc32c(content)
-        patch(littleEndian: UInt64(UInt32(truncatingIfNeeded: content.count)) | UInt64(crc) << 32, at: mark)
+        let length = UInt32(truncatingIfNeeded: content.count)
+        patch(littleEndian: UInt64(length) | UInt64(MessageEnvelope.check(length)) << 32, at: mark)
+        patch(littleEndian: crc, at: mark + MessageEnvelope.lengthBytes)
     }
 
     /// Opens a message of frames: append them straight from the window.

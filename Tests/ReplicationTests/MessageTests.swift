@@ -182,6 +182,7 @@ private func again(_ bytes: [UInt8]) -> [UInt8]? {
 private func sealed(_ content: [UInt8]) -> [UInt8] {
     var buffer = ByteBuffer()
     buffer.append(littleEndian: UInt32(content.count))
+    buffer.append(littleEndian: UInt32(content.count) &* 0x9E37_79B1 ^ 0x6132_6C6B)
     buffer.append(littleEndian: content.withView { crc32c($0) })
     buffer.append(content)
     return buffer.array
@@ -229,7 +230,7 @@ private func sealed(_ content: [UInt8]) -> [UInt8] {
         var taken = 0
         for _ in 0..<4000 {
             let kind = MessageKind.allCases[maker.random.below(MessageKind.allCases.count)]
-            var content = Array(try maker.encode(kind).bytes.dropFirst(8))
+            var content = Array(try maker.encode(kind).bytes.dropFirst(12))
             for _ in 0..<1 + maker.random.below(4) where !content.isEmpty {
                 let index = maker.random.below(content.count)
                 switch maker.random.below(4) {
@@ -266,11 +267,14 @@ private func sealed(_ content: [UInt8]) -> [UInt8] {
         var buffer = ByteBuffer()
         buffer.append(.stateRefused(request: 1, text: String(repeating: "x", count: 500)))
         let bytes = buffer.array
-        #expect(decode(bytes, bytesMax: bytes.count - 8) == decode(bytes))
+        #expect(decode(bytes, bytesMax: bytes.count - 12) == decode(bytes))
         #expect(
-            decode(bytes, bytesMax: bytes.count - 9)
-                == .failure(.tooLarge(length: bytes.count - 8, limit: bytes.count - 9)))
-        let huge: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF]
+            decode(bytes, bytesMax: bytes.count - 13)
+                == .failure(.tooLarge(length: bytes.count - 12, limit: bytes.count - 13)))
+        let check = UInt32.max &* 0x9E37_79B1 ^ 0x6132_6C6B
+        let huge: [UInt8] = [0xFF, 0xFF, 0xFF, 0xFF] + (0..<4).map { UInt8(truncatingIfNeeded: check >> ($0 * 8)) }
+        // One turned bit of the length alone shows at once.
+        #expect(decode([0xFF, 0xFF, 0xFE, 0xFF] + huge[4...]) == .failure(.checksum))
         #expect(decode(huge) == .failure(.tooLarge(length: 0xFFFF_FFFF, limit: MessageEnvelope.bytesMax)))
         #expect(decode([1, 0, 1]) == .incomplete)
     }
@@ -300,7 +304,7 @@ private func sealed(_ content: [UInt8]) -> [UInt8] {
         #expect(decode(sealed([refuse, 0, 1, 0xC3])) == .failure(.malformed(.refuse)))
         // A code of a later version is still a refusal with its text.
         let later = decode(sealed([refuse, 250, 1, 65]))
-        #expect(later == .message("\(LinkMessage.refuse(Refusal(.other, "A")))", byteCount: 12))
+        #expect(later == .message("\(LinkMessage.refuse(Refusal(.other, "A")))", byteCount: 16))
     }
 
     @Test("Bodies are appended where the message will be sent from")
