@@ -13,7 +13,9 @@ extension Replicator {
 
     func handshake(_ role: HandshakeRole) -> Handshake {
         let nonce = UInt128(random.next()) << 64 | UInt128(random.next())
-        return Handshake(role, identity: identity, secret: settings.secret, nonce: nonce, cut: stability.cut)
+        return Handshake(
+            role, identity: identity, secret: settings.secret, nonce: nonce, cut: stability.cut,
+            isUnsure: past.isUnsure)
     }
 
     /// What the handshake has to know of everybody else.

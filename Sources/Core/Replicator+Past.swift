@@ -11,6 +11,8 @@ import Replication
 struct OwnPast {
     var isAsking = false
     var deadlineMilliseconds: Int64 = 0
+    /// Writes were taken although not everybody had answered.
+    var isUnsure = false
 }
 
 extension Replicator {
@@ -40,8 +42,11 @@ extension Replicator {
     private func openGate(isSure: Bool, _ now: Moment) {
         past.isAsking = false
         let hasPast = (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
+        past.isUnsure = !isSure
         if !isSure, hasPast || isKnownUnderAnotherIncarnation {
             guard goOnAsNextGeneration(now) else { return }
+        } else if !isSure, !targets.contains(where: { hasTold($0) }) {
+            goOnAlone(now)
         } else if !isSure {
             log(.warning, "not all peers have answered; this node is new to those who did, and takes writes now")
         } else {
@@ -63,6 +68,14 @@ extension Replicator {
         members.entries.contains { $0.replica == replica && $0.incarnation != settings.incarnation }
     }
 
+    /// Nobody has answered, so nobody can say which generations there have been: any but the first, which was the
+    /// likeliest. Should it have been used, peers refuse this node when they meet it.
+    private func goOnAlone(_ now: Moment) {
+        let generation = UInt8(1 + random.below(3))
+        log(.warning, "no peer has answered: this node takes writes alone, as generation \(generation) of itself")
+        goOn(as: Replica(node: settings.nodeNumber, generation: generation), now)
+    }
+
     private func goOnAsNextGeneration(_ now: Moment) -> Bool {
         let former = replica
         let free = (0..<4).map { Replica(node: settings.nodeNumber, generation: UInt8($0)) }.first { candidate in
@@ -77,6 +90,12 @@ extension Replicator {
             return false
         }
         log(.warning, "not all peers have answered: node \(former) goes on as \(free), so that no stamp is used twice")
+        goOn(as: free, now)
+        return true
+    }
+
+    private func goOn(as free: Replica, _ now: Moment) {
+        let former = replica
         for partition in 0..<Slots.partitionCount { executor.goOn(partition, as: free) }
         node.goOn(as: free)
         members.leave(former)
@@ -86,6 +105,5 @@ extension Replicator {
         // Everybody has to learn the new name.
         for link in links where !link.isClosing { close(link, "goes on as \(free)", now) }
         recount()
-        return true
     }
 }

@@ -51,6 +51,7 @@ public struct Handshake: Sendable {
     private let own: PeerIdentity
     private let secret: [UInt8]
     private let cut: Stamp
+    private let isUnsure: Bool
     /// Fresh for every handshake: this is what makes a former proof worthless.
     private let nonce: UInt128
     private let protocols: ClosedRange<UInt8>
@@ -58,6 +59,7 @@ public struct Handshake: Sendable {
 
     public init(
         _ role: HandshakeRole, identity: PeerIdentity, secret: [UInt8], nonce: UInt128, cut: Stamp = .zero,
+        isUnsure: Bool = false,
         protocols: ClosedRange<UInt8> = Handshake.lowestProtocol...Handshake.highestProtocol
     ) {
         self.role = role
@@ -65,6 +67,7 @@ public struct Handshake: Sendable {
         self.secret = secret
         self.nonce = nonce
         self.cut = cut
+        self.isUnsure = isUnsure
         self.protocols = protocols
     }
 
@@ -77,7 +80,7 @@ public struct Handshake: Sendable {
         guard role == .dialler, case .start = state else { return nil }
         let hello = Hello(
             lowestProtocol: protocols.lowerBound, highestProtocol: protocols.upperBound, identity: own, nonce: nonce,
-            hasSecret: !secret.isEmpty, cut: cut)
+            hasSecret: !secret.isEmpty, cut: cut, isUnsure: isUnsure)
         state = .challengeAwaited(hello)
         return .hello(hello)
     }
@@ -133,7 +136,9 @@ public struct Handshake: Sendable {
         try HandshakeFacts.checkOneself(theirs, own)
         guard hello.hasSecret == !secret.isEmpty else { throw secretMissing(at: hello.hasSecret ? own : theirs) }
         let version = min(hello.highestProtocol, protocols.upperBound)
-        var challenge = Challenge(protocolVersion: version, identity: own, nonce: nonce, cut: cut, proof: [])
+        var challenge = Challenge(
+            protocolVersion: version, identity: own, nonce: nonce, cut: cut, isUnsure: isUnsure,
+            proof: [])
         challenge.proof = proof(of: .acceptor, hello, challenge)
         state = .proofAwaited(hello, challenge)
         return .challenge(challenge)
@@ -146,6 +151,7 @@ public struct Handshake: Sendable {
         guard HMAC.areEqual(theirProof, proof(of: .dialler, hello, challenge)) else { throw secretWrong(theirs) }
         try facts.check(theirs, own)
         try facts.checkHistory(theirs, theirCut: hello.cut, own, cut)
+        try facts.checkPast(theirs, isUnsure: hello.isUnsure)
         state = .over
         let resume = facts.resumePoint(of: theirs)
         let peer = EstablishedPeer(
@@ -173,6 +179,7 @@ public struct Handshake: Sendable {
         try HandshakeFacts.checkOneself(theirs, own)
         try facts.check(theirs, own)
         try facts.checkHistory(theirs, theirCut: challenge.cut, own, cut)
+        try facts.checkPast(theirs, isUnsure: challenge.isUnsure)
         state = .welcomeAwaited(theirs, version: challenge.protocolVersion, cut: challenge.cut)
         return .proof(proof(of: .dialler, hello, challenge))
     }
@@ -189,10 +196,12 @@ public struct Handshake: Sendable {
         transcript.append(hello.identity)
         transcript.append(littleEndian: hello.nonce)
         transcript.append(littleEndian: hello.cut.rawValue)
+        transcript.append(UInt8(hello.isUnsure ? 1 : 0))
         transcript.append(challenge.protocolVersion)
         transcript.append(challenge.identity)
         transcript.append(littleEndian: challenge.nonce)
         transcript.append(littleEndian: challenge.cut.rawValue)
+        transcript.append(UInt8(challenge.isUnsure ? 1 : 0))
         return HMAC.code(key: secret, message: transcript.view)
     }
 

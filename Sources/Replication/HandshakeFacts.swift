@@ -39,6 +39,17 @@ public struct HandshakeFacts: Sendable {
         for other in connected { try Self.checkDuplicate(theirs, other) }
     }
 
+    /// It has written under a name that another incarnation has used: its stamps would pass for the other's.
+    func checkPast(_ theirs: PeerIdentity, isUnsure: Bool) throws(Refusal) {
+        guard isUnsure,
+            table.entries.contains(where: { $0.replica == theirs.replica && $0.incarnation != theirs.incarnation })
+        else { return }
+        throw Refusal(
+            .otherHistory,
+            "\(theirs.label) took writes alone, under a name that it had used before it lost its memory: start it "
+                + "empty where it reaches a peer")
+    }
+
     /// Two clusters that both went their way: the cut of neither speaks of what the other wrote.
     func checkHistory(
         _ theirs: PeerIdentity, theirCut: Stamp, _ own: PeerIdentity, _ ownCut: Stamp

@@ -80,12 +80,15 @@ public struct Hello: Equatable, Sendable {
     public var hasSecret: Bool
     /// The cut that the dialler goes by: zero for one that has met nobody.
     public var cut: Stamp
+    /// The dialler has taken writes without having heard of its own past from everybody.
+    public var isUnsure: Bool
 
     public init(
         lowestProtocol: UInt8, highestProtocol: UInt8, identity: PeerIdentity, nonce: UInt128, hasSecret: Bool,
-        cut: Stamp = .zero
+        cut: Stamp = .zero, isUnsure: Bool = false
     ) {
         self.cut = cut
+        self.isUnsure = isUnsure
         self.lowestProtocol = lowestProtocol
         self.highestProtocol = highestProtocol
         self.identity = identity
@@ -101,13 +104,16 @@ public struct Challenge: Equatable, Sendable {
     public var nonce: UInt128
     /// The cut that the acceptor goes by.
     public var cut: Stamp
+    public var isUnsure: Bool
     /// Empty where the cluster has no secret.
     public var proof: [UInt8]
 
     public init(
-        protocolVersion: UInt8, identity: PeerIdentity, nonce: UInt128, cut: Stamp = .zero, proof: [UInt8]
+        protocolVersion: UInt8, identity: PeerIdentity, nonce: UInt128, cut: Stamp = .zero, isUnsure: Bool = false,
+        proof: [UInt8]
     ) {
         self.cut = cut
+        self.isUnsure = isUnsure
         self.protocolVersion = protocolVersion
         self.identity = identity
         self.nonce = nonce

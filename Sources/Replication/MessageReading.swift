@@ -91,18 +91,22 @@ extension LinkMessage {
             guard lowest <= highest, let identity = reader.identity() else { return nil }
             let nonce = reader.littleEndian(UInt128.self)
             guard let hasSecret = reader.flag() else { return nil }
+            let cut = Stamp(rawValue: reader.littleEndian(UInt64.self))
+            guard let isUnsure = reader.flag() else { return nil }
             return .hello(
                 Hello(
                     lowestProtocol: lowest, highestProtocol: highest, identity: identity, nonce: nonce,
-                    hasSecret: hasSecret, cut: Stamp(rawValue: reader.littleEndian(UInt64.self))))
+                    hasSecret: hasSecret, cut: cut, isUnsure: isUnsure))
         case .challenge:
             let version = reader.byte()
             guard let identity = reader.identity() else { return nil }
             let nonce = reader.littleEndian(UInt128.self)
             let cut = Stamp(rawValue: reader.littleEndian(UInt64.self))
-            guard let proof = reader.proof() else { return nil }
+            guard let isUnsure = reader.flag(), let proof = reader.proof() else { return nil }
             return .challenge(
-                Challenge(protocolVersion: version, identity: identity, nonce: nonce, cut: cut, proof: proof))
+                Challenge(
+                    protocolVersion: version, identity: identity, nonce: nonce, cut: cut, isUnsure: isUnsure,
+                    proof: proof))
         case .proof: return reader.proof().map { .proof($0) }
         case .welcome:
             guard let isKnown = reader.flag() else { return nil }

@@ -148,11 +148,13 @@ extension ByteBuffer {
             append(littleEndian: hello.nonce)
             append(UInt8(hello.hasSecret ? 1 : 0))
             append(littleEndian: hello.cut.rawValue)
+            append(UInt8(hello.isUnsure ? 1 : 0))
         case .challenge(let challenge):
             append(challenge.protocolVersion)
             append(challenge.identity)
             append(littleEndian: challenge.nonce)
             append(littleEndian: challenge.cut.rawValue)
+            append(UInt8(challenge.isUnsure ? 1 : 0))
             append(varint: challenge.proof.count)
             append(challenge.proof)
         case .proof(let proof):
