@@ -40,17 +40,14 @@ struct Dependencies {
         return stamps
     }
 
-    /// All dependencies of a frame that follows the last one of its origin here; nil where that is not known. A
-    /// frame that is refused after all is offered again, or what it did arrives as state: either way they hold
-    /// for what comes next.
+    /// Of a frame's origin, what the frame before it depended on; nil where that is not known.
     @inline(__always)
-    mutating func whole(_ stamps: borrowing FewStamps, isAll: Bool, of replica: Replica) -> Versions? {
-        guard let index = origins.firstIndex(where: { $0.replica == replica }) else {
-            guard isAll else { return nil }
-            let versions = Versions(stamps.array)
-            origins.append(Origin(replica: replica, versions: versions))
-            return versions
-        }
+    func last(of replica: Replica) -> Int? { origins.firstIndex { $0.replica == replica } }
+
+    /// All dependencies of a frame that follows the last one of its origin here, which has `index`, and will be
+    /// applied.
+    @inline(__always)
+    mutating func whole(_ stamps: borrowing FewStamps, isAll: Bool, at index: Int) -> Versions {
         if isAll { origins[index].versions = Versions() }
         for place in 0..<stamps.count { origins[index].versions.advance(to: stamps[place]) }
         return origins[index].versions
@@ -93,9 +90,26 @@ extension Partition {
         let latest = latestStamp(of: stamp.replica)
         if stamp <= latest { return .duplicate }
         guard !isElided, prev == latest else { return prev >= latest ? .gap(after: latest) : .fork }
-        guard let whole = dependencyChain.whole(dependencies, isAll: hasAllDependencies, of: stamp.replica) else {
-            return .gap(after: latest)
+        guard let index = dependencyChain.last(of: stamp.replica) else {
+            guard hasAllDependencies else { return .gap(after: latest) }
+            let whole = Versions(dependencies.array)
+            return merge(
+                FrameContext(stamp: stamp, dependencies: whole, prev: prev, cut: cut), records: records, &context)
         }
+        // Nothing may show of a frame that is held.
+        guard holdsEverything(upTo: cut, dependencies, isAll: hasAllDependencies, at: index) else {
+            return .waitsForCut
+        }
+        let whole = dependencyChain.whole(dependencies, isAll: hasAllDependencies, at: index)
         return mergeNext(FrameContext(stamp: stamp, dependencies: whole, prev: prev, cut: cut), records, &context)
+    }
+
+    @inline(__always)
+    private func holdsEverything(
+        upTo cut: Stamp, _ dependencies: borrowing FewStamps, isAll: Bool, at index: Int
+    ) -> Bool {
+        if receiver.faults.contains(.ignoresCut) { return true }
+        for place in 0..<dependencies.count where !holds(dependencies[place], upTo: cut) { return false }
+        return isAll || holdsEverything(upTo: cut, of: dependencyChain.origins[index].versions)
     }
 }

@@ -42,13 +42,17 @@ extension Partition {
         clock.observe(Stamp(tick: tick, replica: replica))
     }
 
+    /// Whether what was known of one replica is here, as far as the cut speaks of it.
+    @inline(__always)
+    func holds(_ known: Stamp, upTo cut: Stamp) -> Bool {
+        let replica = known.replica
+        return replica == self.replica || receiver.versions[replica] >= min(known, cut) || fences[replica] >= cut
+    }
+
     /// Whether everything that a frame's cut promises to be everywhere is here. All that its author knew of a
     /// replica up to the cut is what every member has of it.
     func holdsEverything(upTo cut: Stamp, of dependencies: Versions) -> Bool {
-        for known in dependencies.stamps where known.replica != replica {
-            let needed = min(known, cut)
-            if receiver.versions[known.replica] < needed, fences[known.replica] < cut { return false }
-        }
+        for known in dependencies.stamps where !holds(known, upTo: cut) { return false }
         return true
     }
 }

@@ -44,20 +44,20 @@ extension Partition {
         let latest = latestStamp(of: frame.origin)
         if frame.stamp <= latest { return .duplicate }
         if frame.prev != latest { return frame.prev > latest ? .gap(after: latest) : .fork }
+        if !receiver.faults.contains(.ignoresCut) {
+            guard holdsEverything(upTo: frame.cut, of: frame.dependencies) else { return .waitsForCut }
+        }
         let outcome = mergeNext(frame, records, &context)
         if outcome == .applied { dependencyChain.remember(frame.dependencies, of: frame.origin) }
         return outcome
     }
 
-    /// A frame that follows the last one of its origin.
+    /// A frame that follows the last one of its origin, and everything up to its cut is here.
     @inline(__always)
     mutating func mergeNext(
         _ frame: borrowing FrameContext, _ records: ByteView, _ context: inout ExecutionContext
     ) -> MergeOutcome {
         precondition(draftStamp.isZero, "a frame arrived while one is being drafted")
-        if !receiver.faults.contains(.ignoresCut) {
-            guard holdsEverything(upTo: frame.cut, of: frame.dependencies) else { return .waitsForCut }
-        }
         receiver.versions.advance(to: latestOwnStamp)
         guard apply(records, frame, &context) else { return .malformed }
         receiver.advance(to: frame.stamp)
