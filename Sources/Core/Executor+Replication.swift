@@ -10,6 +10,17 @@ extension Executor {
         return partitions[partition].pointee.versions
     }
 
+    /// How far ahead the clock of any partition has been driven.
+    func latestMomentMilliseconds() -> Int64 {
+        var latest = Int64.min
+        for partition in 0..<Slots.partitionCount {
+            lending.acquire(partition)
+            latest = max(latest, partitions[partition].pointee.momentMilliseconds)
+            lending.release(partition)
+        }
+        return latest
+    }
+
     /// From here on what only this node has is not stable.
     public mutating func startCounting(_ partition: Int) {
         lending.acquire(partition)

@@ -13,7 +13,10 @@ extension Replicator {
 
     /// Shuts the gate while our clock leads everybody's, and opens it when it does not any more.
     func checkClock(_ now: Moment) {
-        guard isCounting, !past.isAsking, !isLeaving, !isOut, let verdict = clockGuard?.verdict(now) else { return }
+        guard isCounting, !past.isAsking, !isLeaving, !isOut else { return }
+        // What was written before the leap was seen has driven partitions ahead: their stamps would be held.
+        let lease = isClockRefused ? executor.latestMomentMilliseconds() : nil
+        guard let verdict = clockGuard?.verdict(leaseUnixMilliseconds: lease, now) else { return }
         switch verdict {
         case .trusted:
             complaintAboutClock = ""

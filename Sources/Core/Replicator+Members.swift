@@ -91,7 +91,8 @@ extension Replicator {
             departure.links.append(link.number)
             link.send(.versionsRequest)
         }
-        departures.append(departure)
+        // Nobody to ask: whoever comes later is compared with anyway.
+        if !departure.links.isEmpty { departures.append(departure) }
     }
 
     /// A link has told all it has, or is gone: what it had of those who went is here.

@@ -53,7 +53,7 @@ extension Replicator {
 
     /// A node that does not know its own past cannot promise that nothing of it is still to come: no fence then, 0.
     private func raiseFences(_ now: Moment) {
-        if past.isAsking { return }
+        if past.isAsking || isClockRefused { return }
         let sinceEpoch = UInt64(max(now.unixMilliseconds - Stamp.epochMilliseconds, 0))
         let tick = max(sinceEpoch << Stamp.counterBits, fences[replica].tick)
         for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }

@@ -106,12 +106,13 @@ public final class Replicator<Lending: PartitionLending> {
         dialWhatIsDue(now)
         dropSilent(now)
         runDetector(now)
+        // Before any fence: what a wrong clock has promised cannot be taken back.
+        checkClock(now)
         if now.monotonicMilliseconds >= nextHeartbeatMilliseconds { beat(now) }
         settle()
         compareWhatIsDue(now)
         askForStates(now)
         checkPast(now)
-        checkClock(now)
         leaveWhenTold()
         var hasMore = false
         for link in links where link.isEstablished {

@@ -264,8 +264,15 @@ extension Cluster {
             history += node.core.partition(partition).pointee.history
         }
         history.outlivedStrings = 0
+        // A remove of what a crash has lost everywhere is remembered: nobody can say that it will never come.
+        if counts.crashes > 0 {
+            history.deferredKeys = 0
+            history.pendingClears = 0
+        }
         return history == History() ? nil : history
     }
+
+    private static let turnsAtRestMax = 200
 
     func checkRest() {
         note("all is quiet")
@@ -275,7 +282,12 @@ extension Cluster {
             slots[index].node?.replicator.request(.sync(node: nil), moment(index))
             planTurn(index, in: 0)
         }
+        let turns = members.map { slots[$0].node?.turns ?? 0 }
         advance(to: now + 1000)
+        for (position, index) in members.enumerated() {
+            let count = (slots[index].node?.turns ?? 0) - turns[position]
+            if count > Self.turnsAtRestMax { fail("node \(slots[index].number) does \(count) turns a second at rest") }
+        }
         check("after comparing")
         if let reason = reasonForUnrest() { fail("not at rest after comparing: \(reason)") }
     }

@@ -53,7 +53,7 @@ extension Cluster {
         switch random.below(100) {
         case 0..<30: count(index, node)
         case 30..<42: transaction(index, node)
-        case 42..<46 where plan.bigValues: fill(index, node)
+        case 42..<47 where plan.bigValues: fill(index, node)
         default: command(index, node)
         }
         readOwnFrames(index, node)
@@ -123,11 +123,21 @@ extension Cluster {
 
     /// A value that takes its share of the window, or more than a frame may.
     private func fill(_ index: Int, _ node: ClusterNode) {
+        if chance(20) { return overrun(index, node) }
         let size = chance(15) ? 20_000 : 500 + random.below(3000)
         let value = [UInt8](repeating: UInt8(97 + random.below(26)), count: size)
         let key = pick(Self.bigKeys)
         note("\(slots[index].number): SET \(text(key)) of \(size) bytes")
         if node.core.run([Array("SET".utf8), key, value]) != .ok { fail("SET of \(size) bytes failed") }
+    }
+
+    /// More at once than the window holds, so that whoever has not read it by now has lost its place.
+    private func overrun(_ index: Int, _ node: ClusterNode) {
+        note("\(slots[index].number) writes a window full")
+        for round in 0..<plan.windowBytes / 2000 {
+            let value = [UInt8](repeating: UInt8(97 + round % 26), count: 3000)
+            if node.core.run([Array("SET".utf8), Self.bigKeys[0], value]) != .ok { fail("SET of 3000 bytes failed") }
+        }
     }
 
     static let bigKeys = ["{a}big", "n1big", "n3big"].map { Array($0.utf8) }

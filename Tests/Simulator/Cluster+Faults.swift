@@ -58,9 +58,9 @@ extension Cluster {
     }
 
     /// A group, mostly of one, and all others see nothing of each other.
-    private func isolate() {
+    func isolate(for someTime: Int64? = nil) {
         let group = Set((0..<1 + random.below(2)).map { _ in random.below(slots.count) })
-        let milliseconds = someMilliseconds * (chance(30) ? 3 : 1)
+        let milliseconds = someTime ?? someMilliseconds * (chance(30) ? 3 : 1)
         for inside in slots.indices where group.contains(inside) {
             for outside in slots.indices where !group.contains(outside) {
                 cut(inside, outside, for: milliseconds)
@@ -131,12 +131,12 @@ extension Cluster {
     }
 
     /// The process of a node that has left ends.
-    func stop(_ index: Int) {
+    func stop(_ index: Int, returns: Bool) {
         guard let node = slots[index].node, node.isOutside else { return }
         note("node \(slots[index].number) ends")
         checkFarewell(index, node)
         end(index, node, isSilent: false)
-        if chance(40) {
+        if returns {
             slots[index].isToRestart = true
             queue.insert(.start(node: index), at: now + 500 + Int64(random.below(3000)))
         } else {
@@ -196,6 +196,12 @@ extension Cluster {
 
     // MARK: the end
 
+    /// All machines are suspended for longer than any clock ever led, and wake up.
+    private func sleep() {
+        note("everybody sleeps")
+        now += 11 * 60_000
+    }
+
     /// Everything that was wrong is put right, and then the cluster has to come to rest by itself.
     func quiesce() {
         note("all is put right")
@@ -212,13 +218,20 @@ extension Cluster {
                 connection.pipes[end].capacity = 1 << 17
             }
         }
+        if plan.profile == .skewed {
+            // What was written under a clock that led by minutes is held until its time has come.
+            advance(to: now + 3000)
+            sleep()
+        }
         let deadline = now + plan.restMilliseconds
         var unrest = "nothing has happened"
-        while failures.isEmpty, now < deadline {
+        while failures.isEmpty, !isAbandoned, now < deadline {
             advance(to: now + 400)
             guard let reason = reasonForUnrest() else { return checkRest() }
             unrest = reason
         }
+        if isAbandoned { return }
+        for index in members { note(slots[index].node?.stuck() ?? "") }
         if failures.isEmpty { fail("no rest after \(plan.restMilliseconds) ms: \(unrest)") }
     }
 }

@@ -29,6 +29,7 @@ public final class Cluster {
         public var framesApplied = 0
         public var duplicates = 0
         public var heldAhead = 0
+        public var abandoned = 0
 
         public static func += (left: inout Counts, right: Counts) {
             left.milliseconds += right.milliseconds
@@ -46,6 +47,7 @@ public final class Cluster {
             left.framesApplied += right.framesApplied
             left.duplicates += right.duplicates
             left.heldAhead += right.heldAhead
+            left.abandoned += right.abandoned
         }
     }
 
@@ -88,7 +90,8 @@ public final class Cluster {
         for number in 0..<Self.nodesMax {
             let clock = SimClock(
                 skewMilliseconds: Int64(random.below(Int(2 * plan.skewMilliseconds + 1))) - plan.skewMilliseconds,
-                drift: Int64(random.below(401)) - 200, now: now, monotonicStart: Int64(random.below(1_000_000)))
+                drift: Int64(random.below(2 * plan.driftMax + 1) - plan.driftMax), now: now,
+                monotonicStart: Int64(random.below(1_000_000)))
             slots.append(
                 Slot(number: UInt8(number + 1), address: Self.address(number), clock: clock))
             delays.append((0..<Self.nodesMax).map { _ in [0, 1, 5, 40][random.below(4)] })
@@ -117,19 +120,20 @@ public final class Cluster {
 
     public func run() {
         let start = now
+        if plan.startsApart, chance(25) { isolate(for: 3000 + Int64(random.below(3000))) }
         for index in 0..<plan.nodes { startFounder(index) }
         queue.insert(.client, at: now + 100)
         queue.insert(.check, at: now + 500)
         if !plan.faults.isEmpty { queue.insert(.disturb, at: now + Int64(random.below(1500))) }
         advance(to: start + plan.milliseconds)
-        if failures.isEmpty { quiesce() }
+        if failures.isEmpty, !isAbandoned { quiesce() }
         counts.milliseconds += now - start
         for index in slots.indices { collect(index) }
     }
 
     /// Lets happen what is due until then.
     func advance(to end: Int64) {
-        while failures.isEmpty, let time = queue.nextTime, time <= end, let (_, event) = queue.next() {
+        while failures.isEmpty, !isAbandoned, let time = queue.nextTime, time <= end, let (_, event) = queue.next() {
             now = max(now, time)
             happen(event)
         }
@@ -155,12 +159,13 @@ public final class Cluster {
             check("meanwhile")
             if !isQuiescing { queue.insert(.check, at: now + 300 + Int64(random.below(800))) }
         case .start(let index): if slots[index].node == nil { start(index) }
-        case .stop(let index): stop(index)
+        case .stop(let index): stop(index, returns: chance(40))
         case .heal(let from, let to): heal(from, to)
         }
     }
 
     var isQuiescing = false
+    var isAbandoned = false
 
     func running(_ index: Int, _ life: Int) -> ClusterNode? {
         guard let node = slots[index].node, node.life == life else { return nil }
@@ -194,6 +199,7 @@ public final class Cluster {
             incarnation: UInt128(random.next()), advertise: slots[index].address,
             seeds: seeds.map { slots[$0].address })
         settings.timing = plan.timing
+        settings.bounds.linkOutputBytesMax = plan.outputBytesMax
         slots[index].lives += 1
         slots[index].isToRestart = false
         slots[index].isGone = false
@@ -203,6 +209,7 @@ public final class Cluster {
         note("node \(slots[index].number) starts, life \(node.life), seeds \(seeds.map { slots[$0].number })")
         #if DEBUG
             if !plan.mergeFaults.isEmpty { node.core.leaveOut(plan.mergeFaults) }
+            node.replicator.leaveOut(plan.faultsOfReplication)
         #endif
         node.replicator.start(moment(index))
         obey(index)
@@ -222,11 +229,13 @@ public final class Cluster {
         node.turns += 1
         let moment = moment(index)
         let generation = node.replica.generation
+        let tookWrites = node.takesWrites
         let wanted = node.replicator.turn(moment)
         if node.replica.generation != generation {
             counts.generations += 1
             note("node \(slots[index].number) goes on as \(node.replica)")
         }
+        if node.takesWrites, !tookWrites { checkPast(index, node) }
         obey(index)
         pump(index)
         planTurn(index, in: max(wanted - moment.monotonicMilliseconds, 1) + Int64(random.below(3)))
@@ -259,6 +268,28 @@ public final class Cluster {
             default: false
             }
         return isOfPlan || text.hasPrefix("this node is expelled") || text.hasPrefix("this node is replaced")
+    }
+
+    /// A node that came back empty has just begun to take writes, so it must know its past. Unless nobody it met could
+    /// tell, because they had come back empty too or were out of reach: a limit of nodes without a disk, and nothing
+    /// holds from there on.
+    private func checkPast(_ index: Int, _ node: ClusterNode) {
+        guard node.life > 1 else { return }
+        for other in members where other != index {
+            guard let peer = slots[other].node else { continue }
+            let forgotten = Self.watchedPartitions.contains {
+                peer.versions($0)[node.replica] > node.versions($0)[node.replica]
+            }
+            if !forgotten { continue }
+            let status = node.report.peers.first { $0.replica == peer.replica }
+            if status?.incoming == "up" {
+                fail("node \(slots[index].number) takes writes, and \(slots[other].number) knows more of its past")
+            } else {
+                note("nobody could tell node \(slots[index].number) of its past: the run ends here")
+                isAbandoned = true
+            }
+        }
+        if isAbandoned { counts.abandoned += 1 }
     }
 
     /// Adds up what a process has counted.

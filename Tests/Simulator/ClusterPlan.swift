@@ -1,6 +1,7 @@
 /// What a run of a cluster is made of: how many nodes, how long, and what may go wrong. Percentages are of a die
 /// that is thrown whenever something is disturbed.
 import CRDT
+import Core
 import Replication
 
 public struct ClusterPlan: Sendable {
@@ -36,16 +37,22 @@ public struct ClusterPlan: Sendable {
     public var clientMilliseconds = 25
     public var disturbMilliseconds = 300
     public var windowBytes = 1 << 16
+    public var outputBytesMax = 1 << 20
     public var timing: ReplicationTiming
     /// Weights of what disturbs.
     public var faults: [(ClusterFault, Int)] = []
     public var skewMilliseconds: Int64 = 30
+    /// Parts in a million that a clock may gain or lose.
+    public var driftMax = 200
     /// FLUSHDB among the commands; then nothing is counted.
     public var flushes = false
     public var bigValues = false
+    /// Some write before they meet the others.
+    public var startsApart = false
     #if DEBUG
         /// Rules left out.
         public var mergeFaults: Faults = []
+        public var faultsOfReplication: ReplicatorFaults = []
     #endif
 
     public init(_ profile: Profile, nodes: Int) {
@@ -58,11 +65,13 @@ public struct ClusterPlan: Sendable {
         case .slow:
             faults = [(.reset, 2), (.slowDown, 5), (.cut, 2)]
             windowBytes = 1 << 15
+            outputBytesMax = 4096
             bigValues = true
         case .partitions:
             faults = [(.isolate, 3), (.cut, 2), (.halfOpen, 1)]
             windowBytes = 1 << 15
             bigValues = true
+            startsApart = true
         case .crashes: faults = [(.crash, 2), (.reset, 1), (.cut, 2), (.isolate, 1)]
         case .churn: faults = [(.join, 2), (.leave, 1), (.expel, 1), (.crash, 1), (.reset, 1), (.cut, 1)]
         case .clocks: faults = [(.step, 4), (.reset, 1), (.isolate, 1), (.crash, 1)]
@@ -76,6 +85,8 @@ public struct ClusterPlan: Sendable {
                 (.leave, 1), (.expel, 1), (.step, 1), (.twice, 1),
             ]
             windowBytes = 1 << 15
+            outputBytesMax = 1 << 14
+            startsApart = true
             bigValues = true
         }
     }

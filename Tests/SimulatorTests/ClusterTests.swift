@@ -32,7 +32,7 @@ private func environment(_ name: String) -> UInt64? {
             counts += cluster.counts
             guard cluster.failures.isEmpty else {
                 Issue.record("\(profile), seed \(seed): \(cluster.failures.prefix(5).joined(separator: "\n"))")
-                Issue.record("replay: A2_SIM_SEED=\(seed) swift test --filter 'ClusterTests/.*\(profile)'")
+                Issue.record("replay: A2_SIM_PROFILE=\(profile) A2_SIM_SEED=\(seed) swift test --filter ClusterTests")
                 if getenv("A2_SIM_GOES_ON") == nil { return }
                 continue
             }
