@@ -29,8 +29,8 @@ extension Replicator {
     /// Whom the cut waits for: everybody we count, and everybody whom any of them counts.
     func recount() {
         var counted = members.countedByAny(own: replica, counted: ownCounted, announced: announcements)
-        if faults.contains(.joinerUncounted) {
-            counted.removeAll { $0 != replica && members.current($0)?.status == .joining }
+        if faults.contains(.countsReachableOnly) {
+            counted.removeAll { $0 != replica && peer($0)?.downstream == nil }
         }
         if counted != stability.counted {
             stability.count(counted)

@@ -19,8 +19,8 @@ public struct ReplicatorFaults: OptionSet, Sendable {
     public static let ignoresPrevious = ReplicatorFaults(rawValue: 16)
     /// The state of one partition raises the versions of all that a peer led in.
     public static let stateCountsForAll = ReplicatorFaults(rawValue: 32)
-    /// A joiner is not waited for until it is a member.
-    public static let joinerUncounted = ReplicatorFaults(rawValue: 64)
+    /// Stability waits for those alone with whom there is a link.
+    public static let countsReachableOnly = ReplicatorFaults(rawValue: 64)
 }
 
 extension Replicator {
