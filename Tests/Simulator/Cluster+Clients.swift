@@ -123,7 +123,7 @@ extension Cluster {
 
     /// A value that takes its share of the window, or more than a frame may.
     private func fill(_ index: Int, _ node: ClusterNode) {
-        if chance(20) { return overrun(index, node) }
+        if plan.overruns, chance(20) { return overrun(index, node) }
         let size = chance(15) ? 20_000 : 500 + random.below(3000)
         let value = [UInt8](repeating: UInt8(97 + random.below(26)), count: size)
         let key = pick(Self.bigKeys)

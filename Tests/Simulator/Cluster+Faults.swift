@@ -134,7 +134,6 @@ extension Cluster {
     func stop(_ index: Int, returns: Bool) {
         guard let node = slots[index].node, node.isOutside else { return }
         note("node \(slots[index].number) ends")
-        checkFarewell(index, node)
         end(index, node, isSilent: false)
         if returns {
             slots[index].isToRestart = true
@@ -231,7 +230,6 @@ extension Cluster {
             unrest = reason
         }
         if isAbandoned { return }
-        for index in members { note(slots[index].node?.stuck() ?? "") }
         if failures.isEmpty { fail("no rest after \(plan.restMilliseconds) ms: \(unrest)") }
     }
 }

@@ -254,6 +254,7 @@ public final class Cluster {
                 case .log(let severity, let text):
                     node.lines.append(ClusterNode.Line(severity: severity, text: text))
                     note("\(slots[index].number) \(severity): \(text)")
+                    if text.hasPrefix("everybody in reach has what this node wrote") { checkFarewell(index, node) }
                     if severity == .error, !isExpected(text) { fail("node \(slots[index].number) says: \(text)") }
                 }
             }

@@ -3,10 +3,9 @@
 import Base
 import CRDT
 import Commands
+import Core
 import Engine
 import Replication
-
-@testable import Core
 
 /// A node's clocks, as far as they are from the time of the simulation.
 struct SimClock {
@@ -96,30 +95,6 @@ final class ClusterNode {
     private static func release(_ link: Link) {
         link.input.deinitialize(count: 1)
         link.input.deallocate()
-    }
-
-    func stuck() -> String {
-        var text =
-            "node \(replica): held \(replicator.held.byteCount) bytes in \(replicator.held.occupied), counted \(replicator.stability.counted) cut \(replicator.stability.cut) settle \(replicator.stability.settleCut) fences \(replicator.fences) past \(replicator.past.isAsking) departures \(replicator.departures)"
-        for need in replicator.repair.needs { text += "\n   \(need)" }
-        for link in replicator.links {
-            text +=
-                "\n   link \(link.number) \(link.isUpstream ? "to" : "from") \(link.peer?.replica.description ?? "?") closing \(link.isClosing) out \(link.output.pointee.count) cursor \(link.sending.cursor) ack \(link.sending.acknowledged) hb \(link.sending.heartbeat != nil) exports \(link.sending.exports.count) | received \(link.receiving.receivedPosition) applied \(link.receiving.appliedPosition) awaits \(link.receiving.awaitsVersions) comparison \(link.receiving.comparison != nil) hb \(link.receiving.heartbeat != nil) counted \(String(describing: link.receiving.announcedCounted))"
-        }
-        for target in replicator.targets {
-            text +=
-                "\n   target \(target.address) \(target.state) \(target.replica?.description ?? "?") self \(target.isSelf)"
-        }
-        for entry in replicator.members.entries {
-            text += "\n   entry \(entry.label) \(entry.status) \(entry.epoch) \(entry.cut)"
-        }
-        for partition in replicator.held.occupied {
-            replicator.held.copy(partition).forEach {
-                text += "\n   held in \(partition): \($0) versions \(versions(partition))"
-            }
-        }
-        text += "\n window \(core.node.window.end)"
-        return text
     }
 
     func versions(_ partition: Int) -> Versions { core.partition(partition).pointee.versions }

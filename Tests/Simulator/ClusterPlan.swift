@@ -47,6 +47,8 @@ public struct ClusterPlan: Sendable {
     /// FLUSHDB among the commands; then nothing is counted.
     public var flushes = false
     public var bigValues = false
+    /// More than the window holds is written at once, now and then.
+    public var overruns = true
     /// Some write before they meet the others.
     public var startsApart = false
     #if DEBUG

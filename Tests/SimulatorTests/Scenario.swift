@@ -10,8 +10,8 @@ struct Scenario {
     let cluster: Cluster
 
     /// `seeds`: of each node, whom it is told of; nodes without an entry are started later.
-    init(_ seeds: [[Int]], windowBytes: Int = 1 << 16) {
-        var plan = ClusterPlan(.calm, nodes: seeds.count)
+    init(_ seeds: [[Int]], windowBytes: Int = 1 << 16, _ profile: ClusterPlan.Profile = .calm) {
+        var plan = ClusterPlan(profile, nodes: seeds.count)
         plan.faults = []
         plan.driftMax = 0
         plan.skewMilliseconds = 5
@@ -21,9 +21,11 @@ struct Scenario {
     }
 
     /// All know of all, and take writes.
-    static func mesh(_ count: Int, windowBytes: Int = 1 << 16) -> Scenario {
+    static func mesh(
+        _ count: Int, windowBytes: Int = 1 << 16, _ profile: ClusterPlan.Profile = .calm
+    ) -> Scenario {
         let scenario = Scenario(
-            (0..<count).map { index in (0..<count).filter { $0 != index } }, windowBytes: windowBytes)
+            (0..<count).map { index in (0..<count).filter { $0 != index } }, windowBytes: windowBytes, profile)
         scenario.pass(1500)
         return scenario
     }
