@@ -17,6 +17,8 @@ struct DialTarget {
     var backoff: Backoff
     /// Who answered there.
     var replica: Replica?
+    /// Who is there took us for another running node of our id.
+    var refusesAsDuplicate = false
     /// It was ourselves.
     var isSelf = false
     /// What was last wrong with it, so that the same is not logged again and again.

@@ -66,6 +66,8 @@ final class PeerLink {
         var heartbeat: Heartbeat?
         /// States asked for, served one after the other.
         var exports: [Export] = []
+        /// Far more than `RepairPlan` asks for at a time.
+        static let exportsMax = 64
         var statesServed: UInt64 = 0
         var roundTripMilliseconds: Int64?
     }
@@ -87,7 +89,8 @@ final class PeerLink {
         var owesAcknowledgement = false
         var framesApplied: UInt64 = 0
         var echoUnixMilliseconds: Int64 = 0
-        /// The stream goes on where it broke off, so nothing of the peer's own can be missing.
+        /// The stream goes on where it broke off, or we have compared with the peer since it began: nothing of the peer's
+        /// own is missing that is not asked for or on its way.
         var isResumed = false
         /// A heartbeat that waits until nothing of the peer's own is missing.
         var heartbeat: Heartbeat?

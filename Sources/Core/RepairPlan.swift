@@ -9,7 +9,8 @@ struct RepairPlan {
         let partition: Int
         /// The link whose peer has it.
         let link: Int
-        /// What the peer had, as far as it is known; empty: something is missing in its stream.
+        /// What the peer had, as far as it is known; empty: something is missing in its stream, and only its state
+        /// shows what.
         var wanted: Versions
         /// Writes of the peer's own are missing: until they are here its heartbeats prove nothing.
         var isOfOrigin: Bool
@@ -30,14 +31,32 @@ struct RepairPlan {
 
     var isEmpty: Bool { needs.isEmpty }
 
-    mutating func insert(_ need: Need) {
-        let position = needs.firstIndex { ($0.partition, $0.link) >= (need.partition, need.link) } ?? needs.count
+    /// `renews`: what is under way may have been on its way before this went missing, so it is asked for again.
+    mutating func insert(_ need: Need, renews: Bool = true) {
+        let position = place(of: need)
         guard position < needs.count, needs[position].partition == need.partition, needs[position].link == need.link
         else { return needs.insert(need, at: position) }
-        needs[position].wanted.formUnion(need.wanted)
+        // What is not known to suffice for one of them suffices for neither.
+        if need.wanted.stamps.isEmpty { needs[position].wanted = Versions() }
+        if !needs[position].wanted.stamps.isEmpty { needs[position].wanted.formUnion(need.wanted) }
         needs[position].isOfOrigin = needs[position].isOfOrigin || need.isOfOrigin
         needs[position].dueMilliseconds = min(needs[position].dueMilliseconds, need.dueMilliseconds)
-        if needs[position].request != nil { needs[position].isRenewed = true }
+        if needs[position].request != nil, renews { needs[position].isRenewed = true }
+    }
+
+    /// Where it stands, or would.
+    private func place(of need: Need) -> Int {
+        var low = 0
+        var high = needs.count
+        while low < high {
+            let middle = (low + high) / 2
+            if (needs[middle].partition, needs[middle].link) < (need.partition, need.link) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        return low
     }
 
     func isNeeded(link: Int, ofOrigin: Bool) -> Bool {
@@ -46,37 +65,64 @@ struct RepairPlan {
 
     func count(link: Int) -> Int { needs.count { $0.link == link } }
 
-    /// Whether something is asked for of a partition.
-    func isAsked(partition: Int) -> Bool { needs.contains { $0.partition == partition && $0.request != nil } }
-
-    /// The next need that may be asked for now, if any; it is then under way.
-    mutating func next(
+    /// The needs that may be asked for now; they are then under way. One pass: there may be hundreds.
+    mutating func takeDue(
         nowMilliseconds: Int64, isOpen: (Int) -> Bool, isCovered: (Need) -> Bool, isAhead: (Need) -> Bool
-    ) -> (need: Need, request: UInt64)? {
-        needs.removeAll { $0.request == nil && !$0.wanted.stamps.isEmpty && isCovered($0) }
+    ) -> [(need: Need, request: UInt64)] {
+        var free = freeRequests(isOpen)
+        var taken: [(need: Need, request: UInt64)] = []
+        var covered: [Int] = []
+        var asked = -1
         for index in needs.indices {
             let need = needs[index]
-            guard need.request == nil, need.dueMilliseconds <= nowMilliseconds, isOpen(need.link),
-                !isAsked(partition: need.partition), asked(link: need.link) < Self.requestsPerLinkMax
+            if isAskedFrom(index) { asked = need.partition }
+            guard need.request == nil else { continue }
+            if !need.wanted.stamps.isEmpty, isCovered(need) {
+                covered.append(index)
+                continue
+            }
+            guard asked != need.partition, need.dueMilliseconds <= nowMilliseconds,
+                let link = free.firstIndex(where: { $0.link == need.link && $0.count > 0 })
             else { continue }
             if isAhead(need) {
                 needs[index].dueMilliseconds = nowMilliseconds + Self.aheadMilliseconds
                 continue
             }
-            let request = nextRequest
+            free[link].count -= 1
+            asked = need.partition
+            needs[index].request = nextRequest
+            taken.append((needs[index], nextRequest))
             nextRequest += 1
-            needs[index].request = request
-            return (needs[index], request)
         }
-        return nil
+        for index in covered.reversed() { needs.remove(at: index) }
+        return taken
     }
 
-    /// When the next need falls due.
-    var nextDueMilliseconds: Int64? {
-        needs.lazy.filter { $0.request == nil }.map(\.dueMilliseconds).min()
+    /// At the first need of a partition: whether one of its needs is under way.
+    private func isAskedFrom(_ index: Int) -> Bool {
+        let partition = needs[index].partition
+        guard index == 0 || needs[index - 1].partition != partition else { return false }
+        return needs[index...].prefix { $0.partition == partition }.contains { $0.request != nil }
     }
 
-    private func asked(link: Int) -> Int { needs.count { $0.link == link && $0.request != nil } }
+    /// How many more requests each open link takes.
+    private func freeRequests(_ isOpen: (Int) -> Bool) -> [(link: Int, count: Int)] {
+        var free: [(link: Int, count: Int)] = []
+        for need in needs {
+            var index = free.firstIndex { $0.link == need.link }
+            if index == nil {
+                free.append((need.link, isOpen(need.link) ? Self.requestsPerLinkMax : 0))
+                index = free.count - 1
+            }
+            if let index, need.request != nil { free[index].count -= 1 }
+        }
+        return free
+    }
+
+    /// When the next need falls due. Those that are due wait for what is under way.
+    func nextDueMilliseconds(after nowMilliseconds: Int64) -> Int64? {
+        needs.lazy.filter { $0.request == nil && $0.dueMilliseconds > nowMilliseconds }.map(\.dueMilliseconds).min()
+    }
 
     /// The state asked for has been joined. Returns the partition.
     mutating func finish(request: UInt64, link: Int) -> Int? {

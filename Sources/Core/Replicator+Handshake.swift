@@ -48,8 +48,13 @@ extension Replicator {
             return
         }
         counters.refusals &+= 1
-        guard let target = link.target else { return log(.warning, "refused a peer: \(refusal.text)") }
-        let delay = targets[target].backoff.refused(&random)
+        guard let target = link.target else {
+            return logRefusal("refused a peer: \(refusal.text)", &refusedPeers, now)
+        }
+        targets[target].refusesAsDuplicate = isTheirs && refusal.code == .duplicateNode
+        // Our own former self goes away without anybody's doing, and a link kept down comes up.
+        let isPassing = refusal.code == .duplicateNode || refusal.code == .busy
+        let delay = isPassing ? targets[target].backoff.failed(&random) : targets[target].backoff.refused(&random)
         targets[target].nextDialMilliseconds = now.monotonicMilliseconds + delay
         complain(target, isTheirs ? "a peer refuses this node: \(refusal.text)" : refusal.text)
     }
@@ -65,9 +70,9 @@ extension Replicator {
         if let former = link.isUpstream ? self.peer(replica)?.upstream : self.peer(replica)?.downstream,
             let old = self.link(former)
         {
-            // The peer has come back before we noticed that it was gone; a second dial of ours is one too many.
-            close(link.isUpstream ? link : old, "a newer link", now)
-            if link.isUpstream { return }
+            // The peer has come back before we noticed that it was gone, or has two addresses. Both sides keep the
+            // newer one.
+            close(old, "a newer link", now)
         }
         if let welcome { link.send(welcome) }
         link.peer = peer.identity
@@ -76,7 +81,7 @@ extension Replicator {
         }
         if let target = link.target {
             targets[target].replica = replica
-            targets[target].backoff.succeeded()
+            targets[target].refusesAsDuplicate = false
             targets[target].complaint = ""
         }
         detector.heard(from: replica, now)

@@ -53,6 +53,7 @@ extension Replicator {
         setClock(now)
         let delay = targets[index].backoff.failed(&random)
         targets[index].state = .waiting
+        targets[index].refusesAsDuplicate = false
         targets[index].nextDialMilliseconds = now.monotonicMilliseconds + delay
         complain(index, "cannot reach the peer at \(targets[index].address): \(reason)")
     }
@@ -83,6 +84,9 @@ extension Replicator {
         forget(link)
         if let target = link.target {
             targets[target].state = .waiting
+            // A link that came up and broke at once is no success: it would be dialled without a pause for ever.
+            let age = now.monotonicMilliseconds - link.openedMilliseconds
+            if link.peer != nil, age > settings.timing.dialMillisecondsMax { targets[target].backoff.succeeded() }
             if targets[target].nextDialMilliseconds <= now.monotonicMilliseconds {
                 let delay = targets[target].backoff.failed(&random)
                 targets[target].nextDialMilliseconds = now.monotonicMilliseconds + delay
@@ -177,7 +181,7 @@ extension Replicator {
         guard link.peer == nil else { return fail(link, "\(failure)") }
         if case .refused(let refusal, _, let answer) = link.handshake.receive(failure) {
             if let answer { link.send(answer) }
-            log(.warning, "refused a stranger: \(refusal.text)")
+            logRefusal("refused a stranger: \(refusal.text)", &strangers, now)
         }
         close(link, failure.description, now)
     }

@@ -26,7 +26,12 @@ extension Replicator {
     func checkPast(_ now: Moment) {
         guard past.isAsking else { return }
         let isSure = targets.allSatisfy { $0.isSelf || isDeserted($0) || hasTold($0) }
-        if isSure || now.monotonicMilliseconds >= past.deadlineMilliseconds { openGate(isSure: isSure, now) }
+        // Who is refused because its node id is taken may be its own former self, which will be missed soon. If not,
+        // it must not write under that name.
+        let isTaken = targets.contains(where: \.refusesAsDuplicate)
+        if isSure || !isTaken && now.monotonicMilliseconds >= past.deadlineMilliseconds {
+            openGate(isSure: isSure, now)
+        }
     }
 
     /// Whether the peer behind a target has told us all it has, and counts us.

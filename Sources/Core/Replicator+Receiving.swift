@@ -36,6 +36,10 @@ extension Replicator {
         _ header: FrameHeader, _ records: ByteView, _ bytes: ByteView, _ link: PeerLink, _ now: Moment
     ) -> Bool {
         counters.framesReceived &+= 1
+        guard header.origin == link.peer?.replica else {
+            fail(link, "a frame of replica \(header.origin), which it is not")
+            return false
+        }
         if isTooFarAhead(header.stamp, now) {
             counters.heldAhead &+= 1
             hold(header, bytes, link, now)
@@ -54,7 +58,7 @@ extension Replicator {
         case .gap:
             counters.gaps &+= 1
             hold(header, bytes, link, now)
-            need(header.partition, link, isOfOrigin: true, now)
+            need(header.partition, link, renews: false, now)
         case .waitsForCut:
             hold(header, bytes, link, now)
         case .fork:
@@ -75,17 +79,18 @@ extension Replicator {
 
     private func hold(_ header: FrameHeader, _ bytes: ByteView, _ link: PeerLink, _ now: Moment) {
         counters.framesHeld &+= 1
-        if !held.insert(bytes, origin: header.origin, partition: header.partition) {
+        if !held.insert(bytes, header.stamp, partition: header.partition) {
             // Let go: the state asked for from here on includes it.
-            need(header.partition, link, isOfOrigin: true, now)
+            need(header.partition, link, renews: true, now)
         }
     }
 
     /// Offers a partition's held frames again: something they wait for may have come.
     func retry(_ partition: Int, _ now: Moment) {
         guard !held.isEmpty(partition: partition) else { return }
-        held.offer(partition: partition) { frame in
-            frame.bytes.withView { bytes in
+        var dropped: [Replica] = []
+        held.offer(partition: partition) { bytes in
+            bytes.withView { bytes in
                 guard let frame = try? FrameCodec.decode(bytes) else { return true }
                 if executor.versions(partition).covers(frame.header.stamp) { return true }
                 if isTooFarAhead(frame.header.stamp, now) { return false }
@@ -94,11 +99,17 @@ extension Replicator {
                     counters.framesApplied &+= 1
                     return true
                 case .duplicate: return true
-                // It was readable and followed when it came; a state has moved past its beginning since.
-                case .fork, .malformed: return true
+                // Its origin's state says what comes of it.
+                case .fork, .malformed:
+                    dropped.append(frame.header.origin)
+                    return true
                 case .gap, .waitsForCut: return false
                 }
             }
+        }
+        for origin in dropped {
+            let source = links.first { $0.isEstablished && !$0.isUpstream && $0.peer?.replica == origin }
+            if let source { need(partition, source, renews: true, now) }
         }
     }
 

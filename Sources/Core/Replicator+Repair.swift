@@ -6,6 +6,7 @@
 import Base
 import Engine
 import Replication
+import Wire
 
 extension Replicator {
     /// A peer's versions have come.
@@ -20,7 +21,7 @@ extension Replicator {
             var leads = false
             for stamp in entry.versions.stamps where stamp > here[stamp.replica] {
                 if stamp.replica == peer.replica {
-                    // What is missing of its own comes with its stream, if that goes on where it broke off.
+                    // What is missing of its own comes with its stream, unless that began anew after it.
                     if link.receiving.isResumed { continue }
                     isOfOrigin = true
                     mayCome = false
@@ -49,22 +50,22 @@ extension Replicator {
 
     /// Something of a partition is missing in a link's stream.
     func need(
-        _ partition: Int, _ link: PeerLink, isOfOrigin: Bool, _ now: Moment, inMilliseconds delay: Int64 = 0
+        _ partition: Int, _ link: PeerLink, renews: Bool, _ now: Moment, inMilliseconds delay: Int64 = 0
     ) {
         repair.insert(
             RepairPlan.Need(
-                partition: partition, link: link.number, wanted: Versions(), isOfOrigin: isOfOrigin,
-                dueMilliseconds: now.monotonicMilliseconds + delay))
+                partition: partition, link: link.number, wanted: Versions(), isOfOrigin: true,
+                dueMilliseconds: now.monotonicMilliseconds + delay), renews: renews)
     }
 
     /// Sends the requests that are due.
     func askForStates(_ now: Moment) {
         guard !repair.isEmpty else { return }
-        while let (need, request) = repair.next(
+        let due = repair.takeDue(
             nowMilliseconds: now.monotonicMilliseconds, isOpen: { self.link($0)?.isEstablished == true },
             isCovered: { self.executor.versions($0.partition).covers($0.wanted) },
             isAhead: { $0.wanted.stamps.contains { self.isTooFarAhead($0, now) } })
-        {
+        for (need, request) in due {
             guard let link = link(need.link) else { continue }
             var body = ByteBuffer(capacity: 256)
             executor.stateRequest(need.partition).encode(to: &body)
@@ -79,6 +80,9 @@ extension Replicator {
     func receiveState(
         _ link: PeerLink, request: UInt64, partition: Int, isLast: Bool, _ body: ByteView, _ now: Moment
     ) {
+        guard repair.partition(request: request, link: link.number) == partition else {
+            return fail(link, "a state that nobody asked for")
+        }
         // The answers of a link come one behind the other, each whole.
         if link.receiving.stateRequest != request {
             link.receiving.stateRequest = request
@@ -86,9 +90,6 @@ extension Replicator {
         }
         link.state.pointee.append(body)
         guard isLast else { return }
-        guard repair.partition(request: request, link: link.number) == partition else {
-            return fail(link, "a state that nobody asked for")
-        }
         let outcome = executor.join(
             partition, state: link.state.pointee.view, limit: latestFollowed(now), adoptsOwnPast: past.isAsking)
         switch outcome {
@@ -116,13 +117,24 @@ extension Replicator {
         link.receiving.stateRequest = nil
         _ = repair.finish(request: request, link: link.number)
         retry(partition, now)
-        for origin in held.origins(partition: partition) {
-            if let source = links.first(where: { $0.isEstablished && !$0.isUpstream && $0.peer?.replica == origin }) {
-                need(partition, source, isOfOrigin: true, now, inMilliseconds: settings.timing.gapMilliseconds)
-            }
-        }
+        askForWhatIsHeldFor(partition, link, now)
         finishComparison(link, now)
         for other in links where other.isEstablished && !other.isUpstream { noteProgress(other, now) }
+    }
+
+    /// What is still held after a state has been joined: where the frame before it is missing, its origin has that.
+    private func askForWhatIsHeldFor(_ partition: Int, _ link: PeerLink, _ now: Moment) {
+        for head in held.heads(partition: partition) {
+            let isGap = head.bytes.withView { bytes in
+                guard let header = try? FrameCodec.decode(bytes).header else { return false }
+                return header.isElided || executor.versions(partition)[header.origin] < header.prev
+            }
+            let source = links.first { $0.isEstablished && !$0.isUpstream && $0.peer?.replica == head.origin }
+            guard isGap, let source else { continue }
+            // Where its own state did not help, what it lacks is on its way.
+            let delay = source === link ? settings.timing.gapMilliseconds : 0
+            need(partition, source, renews: true, now, inMilliseconds: delay)
+        }
     }
 
     /// All that a peer led in when it told its versions is here: what it knew of everybody then, we know now.

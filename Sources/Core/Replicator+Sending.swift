@@ -97,6 +97,9 @@ extension Replicator {
         guard let wanted = StateRequest.decode(body) else {
             return fail(link, "a request for state that is none")
         }
+        guard link.sending.exports.count < PeerLink.Sending.exportsMax else {
+            return fail(link, "requests for more states than anybody joins at a time")
+        }
         link.sending.exports.append(
             PeerLink.Export(request: request, partition: partition, export: StateExport(wanted)))
     }
@@ -127,7 +130,9 @@ extension Replicator {
         link.sending.acknowledged = max(link.sending.acknowledged, acknowledgement.appliedPosition)
         link.sending.framesAcknowledged = acknowledgement.frameCount
         node.acknowledgements.note(.applied, node: peer.replica.node, upTo: link.sending.acknowledged)
-        node.acknowledgements.note(.durable, node: peer.replica.node, upTo: acknowledgement.durablePosition)
+        node.acknowledgements.note(
+            .durable, node: peer.replica.node,
+            upTo: min(acknowledgement.durablePosition, link.sending.acknowledged))
         if acknowledgement.echoedUnixMilliseconds > 0 {
             let trip = max(now.unixMilliseconds - acknowledgement.echoedUnixMilliseconds, 0)
             link.sending.roundTripMilliseconds = trip

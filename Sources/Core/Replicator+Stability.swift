@@ -53,6 +53,7 @@ extension Replicator {
 
     /// A node that does not know its own past cannot promise that nothing of it is still to come: no fence then, 0.
     private func raiseFences(_ now: Moment) {
+        // A fence drives the clocks of all partitions to it: not to a time that our own clock is wrong about.
         if past.isAsking || isClockRefused { return }
         let sinceEpoch = UInt64(max(now.unixMilliseconds - Stamp.epochMilliseconds, 0))
         let tick = max(sinceEpoch << Stamp.counterBits, fences[replica].tick)

@@ -63,6 +63,9 @@ public final class Replicator<Lending: PartitionLending> {
     var past = OwnPast()
     var counters = ReplicationCounters()
     var nextReportMilliseconds: Int64 = 0
+    /// Whoever may knock may knock often; those who at least speak our protocol are not lost among the others.
+    var strangers = LogLimiter(intervalMilliseconds: 10_000)
+    var refusedPeers = LogLimiter(intervalMilliseconds: 10_000)
     /// A2.LINK: nodes whose links are kept down.
     var silenced: [UInt8] = []
     var delays: [(node: UInt8, milliseconds: Int)] = []
@@ -135,7 +138,7 @@ public final class Replicator<Lending: PartitionLending> {
         for target in targets where target.state == .waiting && isWorthDialling(target) {
             next = min(next, target.nextDialMilliseconds)
         }
-        if let due = repair.nextDueMilliseconds { next = min(next, max(due, now.monotonicMilliseconds + 5)) }
+        if let due = repair.nextDueMilliseconds(after: now.monotonicMilliseconds) { next = min(next, due) }
         return max(next, now.monotonicMilliseconds)
     }
 
@@ -147,6 +150,12 @@ public final class Replicator<Lending: PartitionLending> {
     func link(_ number: Int) -> PeerLink? { links.first { $0.number == number } }
 
     func log(_ severity: LogSeverity, _ text: String) { actions.append(.log(severity, text)) }
+
+    /// What anybody can bring about from outside is not said each time.
+    func logRefusal(_ text: String, _ limiter: inout LogLimiter, _ now: Moment) {
+        guard let withheld = limiter.note(nowMilliseconds: now.monotonicMilliseconds) else { return }
+        log(.warning, withheld > 0 ? "\(text) (\(withheld) more were refused before)" : text)
+    }
 }
 
 /// What has been counted since the start, for INFO and A2.PEERS.

@@ -266,6 +266,8 @@ extension ByteReader {
         var heartbeat = Heartbeat(unixMilliseconds: 0)
         heartbeat.fenceTick = varint()
         heartbeat.unixMilliseconds = zigzag()
+        // Times are subtracted: before 1970 nobody's clock stands.
+        guard heartbeat.unixMilliseconds >= 0 else { return nil }
         heartbeat.position = varint()
         let applied = appliedFences()
         heartbeat.cut = Stamp(rawValue: littleEndian(UInt64.self))

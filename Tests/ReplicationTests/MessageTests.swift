@@ -55,7 +55,7 @@ private struct MessageMaker {
 
     mutating func heartbeat() -> Heartbeat {
         Heartbeat(
-            fenceTick: number(), unixMilliseconds: Int64(bitPattern: number()), position: number(),
+            fenceTick: number(), unixMilliseconds: Int64(bitPattern: number() >> 1), position: number(),
             applied: list { AppliedFence($0.replica(), tick: $0.number()) }, cut: stamp(),
             counted: list { $0.replica() }, settled: list { $0.replica() }, tableVersion: number(),
             detectorIncarnation: number(), reports: list { $0.report() })

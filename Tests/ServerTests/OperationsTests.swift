@@ -1,4 +1,5 @@
 /// The parts of operating a node that need no process: who stands still, who is exposed, what is logged how often.
+import Base
 import OS
 import Options
 import Testing
