@@ -15,12 +15,17 @@ struct OwnPast {
     var isUnsure = false
 }
 
+extension WriteGate {
+    /// Closed before the first client can be served, where there are peers to ask.
+    public static let asksForPast = WriteGate(
+        "LOADING a2 is asking its peers what this node wrote before; writes are taken in a few seconds at most")
+}
+
 extension Replicator {
     func startAskingForPast(_ now: Moment) {
         past.isAsking = true
         past.deadlineMilliseconds = now.monotonicMilliseconds + settings.timing.ownPastMilliseconds
-        node.writeGate = WriteGate(
-            "LOADING a2 is asking its peers what this node wrote before; writes are taken in a few seconds at most")
+        node.writeGate = .asksForPast
     }
 
     func checkPast(_ now: Moment) {

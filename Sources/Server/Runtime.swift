@@ -134,6 +134,8 @@ final class Runtime {
 
     /// Starts the loops and the thread of the peers.
     func start() throws(SystemError) {
+        // The peers' thread opens it. Until that runs, clients are served already, and must not write either.
+        if !peerOptions.seeds.isEmpty { shared.node.writeGate = .asksForPast }
         try startLoops()
         try startPeers()
     }
