@@ -142,9 +142,15 @@ extension Replicator {
     func leaveWhenTold() {
         guard isLeaving else { return }
         let end = node.window.end
-        let upstream = links.filter { $0.isEstablished && $0.isUpstream }
-        let isTold = upstream.allSatisfy { $0.sending.acknowledged >= end && $0.sending.exports.isEmpty }
-        guard isTold, !upstream.isEmpty || members.present.count < 2 else { return }
+        // Who is out of reach for a moment is waited for: those in reach may be about to leave as well.
+        let others = members.present.filter { $0.replica != replica && detector.condition(of: $0.replica) != .dead }
+        let isTold = others.allSatisfy { other in
+            links.contains {
+                $0.isEstablished && $0.isUpstream && $0.peer?.replica == other.replica
+                    && $0.sending.acknowledged >= end && $0.sending.exports.isEmpty
+            }
+        }
+        guard isTold, !others.isEmpty || members.present.count < 2 else { return }
         isLeaving = false
         isOut = true
         guard members.leave(replica) else { return }
