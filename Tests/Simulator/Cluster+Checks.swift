@@ -108,11 +108,11 @@ extension Cluster {
 
     /// Reads what a node has written: each frame follows the one before, no stamp is used twice, and what a process
     /// lost with its memory is lost to all.
-    func readOwnFrames(_ index: Int, _ node: ClusterNode) {
+    func readOwnFrames(_ index: Int, _ node: ClusterNode, author: Replica? = nil) {
         for frame in node.core.sent[node.framesRead...] {
             let header = frame.header
             let replica = header.origin
-            if replica != node.replica { fail("\(header) of \(node.replica) names another author") }
+            if replica != author ?? node.replica { fail("\(header) of \(node.replica) names another author") }
             var chain =
                 chains[replica, header.partition]
                 ?? Chains.Chain(
@@ -130,6 +130,31 @@ extension Cluster {
             chains[replica, header.partition] = chain
         }
         node.framesRead = node.core.sent.count
+    }
+
+    /// A node has another name from now on, or has given what it wrote before it met anybody other stamps.
+    func noteName(_ index: Int, _ node: ClusterNode, isRestamped: Bool = false) {
+        guard node.replica != node.formerReplica || isRestamped else { return }
+        if node.replica != node.formerReplica {
+            note("node \(slots[index].number) is \(node.replica) from now on")
+            counts.generations += 1
+        }
+        readOwnFrames(index, node, author: node.formerReplica)
+        if isRestamped { node.framesRestamped = node.framesRead }
+        for partition in 0..<Slots.partitionCount {
+            let latest = node.core.partition(partition).pointee.latestOwnStamp
+            guard latest.replica == node.replica, !latest.isZero, chains[node.replica, partition]?.latest != latest
+            else { continue }
+            chains[node.replica, partition] = Chains.Chain(
+                replica: node.replica, partition: partition, life: (index, node.life), latest: latest,
+                stamps: (chains[node.replica, partition]?.stamps ?? []).union([latest]))
+            for position in ledger.entries.indices {
+                let entry = ledger.entries[position]
+                guard entry.partition == partition, entry.slot == index, entry.life == node.life else { continue }
+                if entry.stamp.replica == node.formerReplica { ledger.entries[position].stamp = latest }
+            }
+        }
+        node.formerReplica = node.replica
     }
 
     /// A new process of a replica has gone on from an earlier frame: nobody may have what came behind it.
@@ -207,7 +232,7 @@ extension Cluster {
             let versions = peer.versions(partition)
             for author in members {
                 guard let origin = slots[author].node, counted.contains(origin.replica) else { continue }
-                let last = origin.core.sent.last {
+                let last = origin.core.sent.dropFirst(origin.framesRestamped).last {
                     $0.header.partition == partition && $0.header.stamp <= cut && $0.header.origin == origin.replica
                 }
                 if let stamp = last?.header.stamp, !versions.covers(stamp) {
@@ -239,7 +264,9 @@ extension Cluster {
                 if peer.outgoing != "up" { return "the link of \(name) to \(other) is \(peer.outgoing)" }
                 if peer.incoming != "up" { return "the link of \(name) from \(other) is \(peer.incoming)" }
                 if peer.health != "alive" { return "\(other) is \(peer.health) to \(name)" }
-                if peer.membership != "member" { return "\(other) is \(peer.membership) to \(name)" }
+                if peer.membership != "member" {
+                    return "\(other) is \(peer.membership) to \(name), which knows \(describe(report))"
+                }
                 if running.count > 1, peer.pendingBytes > 0 { return "\(other) has not acknowledged all of \(name)" }
             }
             if running.count > 1, report.counted != replicas {
@@ -253,6 +280,11 @@ extension Cluster {
             if let history = historyLeft(index, node) { return "\(name) remembers \(history)" }
         }
         return nil
+    }
+
+    private func describe(_ report: ClusterReport) -> String {
+        report.peers.map { "\($0.replica) \($0.membership) \($0.health) \($0.outgoing)/\($0.incoming)" }
+            .joined(separator: ", ") + " and counts \(report.counted)"
     }
 
     private func historyLeft(_ index: Int, _ node: ClusterNode) -> History? {

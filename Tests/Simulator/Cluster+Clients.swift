@@ -13,7 +13,10 @@ struct Ledger {
     struct Entry {
         let key: Int
         let partition: Int
-        let stamp: Stamp
+        /// The process that wrote it.
+        let slot: Int
+        let life: Int
+        var stamp: Stamp
         let amount: Int64
         let element: [UInt8]
         /// Its author lost it before anybody had it, and has gone on without it.
@@ -164,6 +167,8 @@ extension Cluster {
         note("\(slots[index].number): \(amount == 0 ? "T.ADD" : "INCRBY") \(text(name)) → \(text(reply)), \(stamp)")
         guard stamp > before else { return fail("\(text(name)) was counted without a stamp") }
         ledger.entries.append(
-            Ledger.Entry(key: key, partition: partition, stamp: stamp, amount: amount, element: element))
+            Ledger.Entry(
+                key: key, partition: partition, slot: index, life: node.life, stamp: stamp, amount: amount,
+                element: element))
     }
 }

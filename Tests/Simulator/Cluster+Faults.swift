@@ -193,6 +193,21 @@ extension Cluster {
         note("the clock of node \(slots[index].number) is \(minutes) minutes off")
     }
 
+    /// Of somebody who was expelled an incarnation may have turned up that was not known then: the operator says it
+    /// once more.
+    private func expelTheGone() {
+        guard let first = members.first, let node = slots[first].node else { return }
+        for peer in node.report.peers where peer.health == "dead" {
+            guard let index = slots.firstIndex(where: { $0.number == peer.replica.node }), slots[index].node == nil,
+                !slots[index].isToRestart
+            else { continue }
+            note("node \(slots[first].number) expels \(peer.replica) once more")
+            node.replicator.request(.expel(node: peer.replica.node, isForced: true), moment(first))
+            obey(first)
+            planTurn(first, in: 0)
+        }
+    }
+
     // MARK: the end
 
     /// All machines are suspended for longer than any clock ever led, and wake up.
@@ -224,8 +239,11 @@ extension Cluster {
         }
         let deadline = now + plan.restMilliseconds
         var unrest = "nothing has happened"
+        var round = 0
         while failures.isEmpty, !isAbandoned, now < deadline {
             advance(to: now + 400)
+            round += 1
+            if round % 10 == 0 { expelTheGone() }
             guard let reason = reasonForUnrest() else { return checkRest() }
             unrest = reason
         }

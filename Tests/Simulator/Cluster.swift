@@ -228,13 +228,8 @@ public final class Cluster {
         counts.turns += 1
         node.turns += 1
         let moment = moment(index)
-        let generation = node.replica.generation
         let tookWrites = node.takesWrites
         let wanted = node.replicator.turn(moment)
-        if node.replica.generation != generation {
-            counts.generations += 1
-            note("node \(slots[index].number) goes on as \(node.replica)")
-        }
         if node.takesWrites, !tookWrites { checkPast(index, node) }
         obey(index)
         pump(index)
@@ -244,6 +239,7 @@ public final class Cluster {
     /// What the node's replication wants done.
     func obey(_ index: Int) {
         guard let node = slots[index].node else { return }
+        noteName(index, node)
         while true {
             let actions = node.replicator.takeActions()
             if actions.isEmpty { return }
@@ -254,6 +250,7 @@ public final class Cluster {
                 case .log(let severity, let text):
                     node.lines.append(ClusterNode.Line(severity: severity, text: text))
                     note("\(slots[index].number) \(severity): \(text)")
+                    if text.hasSuffix("counts as written now") { noteName(index, node, isRestamped: true) }
                     if text.hasPrefix("everybody in reach has what this node wrote") { checkFarewell(index, node) }
                     if severity == .error, !isExpected(text) { fail("node \(slots[index].number) says: \(text)") }
                 }

@@ -57,12 +57,17 @@ final class ClusterNode {
     var lines: [Line] = []
     /// It gave up its membership, or was shut out: it takes no part in what all must agree on.
     var isOutside = false
+    /// Of these, how many got other stamps before anybody had seen them.
+    var framesRestamped = 0
+    /// The name it was last seen under.
+    var formerReplica: Replica
     /// Of its own frames, how many have been looked at.
     var framesRead = 0
 
     init(settings: ReplicationSettings, life: Int, windowBytes: Int, random: inout SeededRandom) {
         self.settings = settings
         self.life = life
+        formerReplica = settings.replica
         core = SimNode(
             replica: settings.replica, counted: [settings.replica], seed: random.next(), windowBytes: windowBytes)
         replicator = Replicator(

@@ -182,7 +182,8 @@ import Testing
         scenario.cluster.start(3, seeds: [2])
         scenario.pass(4000)
         for index in 0..<4 {
-            let peers = scenario.report(index).peers
+            // The first had nobody to ask at its start, and writes under another name than it had then.
+            let peers = scenario.report(index).peers.filter { $0.membership != "left" }
             #expect(peers.count == 3)
             #expect(peers.allSatisfy { $0.outgoing == "up" && $0.incoming == "up" && $0.membership == "member" })
         }
