@@ -54,7 +54,12 @@ extension Replicator {
         let hasPast = (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
         past.isUnsure = !isSure
         if !isSure, hasPast || isKnownUnderAnotherIncarnation {
-            guard goOnAsNextGeneration(now) else { return }
+            guard goOnAsNextGeneration(now) else {
+                // Once all who know its past have come back it needs no new name.
+                past.isAsking = true
+                past.deadlineMilliseconds = .max
+                return
+            }
         } else if !isSure, !targets.contains(where: { hasTold($0) }) {
             goOnAlone(now)
         } else if !isSure {

@@ -80,6 +80,8 @@ public struct ClusterPlan: Sendable {
         case .skewed:
             faults = [(.leap, 2), (.reset, 1), (.isolate, 1)]
             skewMilliseconds = 100
+            // What was written before a leap was noticed settles when its time has come.
+            restMilliseconds = 12 * 60_000
         case .flips: faults = [(.flip, 4), (.reset, 1)]
         case .everything:
             faults = [
