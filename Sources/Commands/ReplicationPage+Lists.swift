@@ -121,6 +121,15 @@ extension ReplicationPage {
             "The node started while peers were away that may know writes of its own. Nothing is to be done."
         ),
         (
+            "no peer has answered: this node takes writes alone",
+            "It started empty and reached nobody. It writes under another generation of its name, and links as soon as "
+                + "a peer is reached; should that generation have been used before, the peers refuse it and say so."
+        ),
+        (
+            "belong to two clusters that have each gone their own way",
+            "Each has settled data the other has never heard of. Keep one; start the nodes of the other empty."
+        ),
+        (
             "all generations of node … are used up",
             "It lost its past four times while somebody was away. Bring back, or expel, the member that is away; or "
                 + "start the node with another --node-id."
