@@ -1,5 +1,6 @@
 /// Active-active over real processes: what the simulator shows for the core holds for the program.
 import Base
+import Glibc
 import TestSupport
 import Testing
 
@@ -40,6 +41,19 @@ extension EndToEnd {
             for index in 0..<50 { #expect(try again.call("INCR", "mine:\(index)") == .integer(21)) }
             try mesh.waitUntilEqual()
             #expect(try mesh.connect(2).call("GET", "mine:49").string == "21")
+        }
+
+        @Test("The first write of a node that has peers waits for them, however early it comes")
+        func earlyWrite() throws {
+            let gone = try ServerProcess.freePort()
+            for _ in 0..<5 {
+                let node = try ServerProcess.start(
+                    .a2, .init(settings: [(name: "peer", value: "127.0.0.1:\(gone)")]))
+                let reply = try node.connect().call("SET", "early", "1")
+                #expect(reply.isError, "\(reply)")
+                node.process.signal(SIGKILL)
+                node.process.waitForExit(seconds: 10)
+            }
         }
 
         @Test("A value larger than the window takes comes by repair")
