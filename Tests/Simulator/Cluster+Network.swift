@@ -49,7 +49,7 @@ extension Cluster {
         SimConnection.Pipe(
             capacity: plan.profile == .slow ? [2048, 1 << 14, 1 << 16][random.below(3)] : 1 << 17,
             delayMilliseconds: delays[from][to],
-            bytesPerMillisecond: plan.profile == .slow && chance(40) ? 2 + random.below(40) : 0)
+            bytesPerMillisecond: chance(plan.slowPipesPercent) ? 2 + random.below(40) : 0)
     }
 
     // MARK: bytes

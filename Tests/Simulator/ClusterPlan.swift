@@ -38,6 +38,8 @@ public struct ClusterPlan: Sendable {
     public var disturbMilliseconds = 300
     public var windowBytes = 1 << 16
     public var outputBytesMax = 1 << 20
+    /// Pipes that take a few bytes a millisecond.
+    public var slowPipesPercent = 0
     public var timing: ReplicationTiming
     /// Weights of what disturbs.
     public var faults: [(ClusterFault, Int)] = []
@@ -68,6 +70,7 @@ public struct ClusterPlan: Sendable {
             faults = [(.reset, 2), (.slowDown, 5), (.cut, 2)]
             windowBytes = 1 << 15
             outputBytesMax = 4096
+            slowPipesPercent = 40
             bigValues = true
         case .partitions:
             faults = [(.isolate, 3), (.cut, 2), (.halfOpen, 1)]

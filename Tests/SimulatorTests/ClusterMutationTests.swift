@@ -38,6 +38,7 @@
                 if rule.needsBacklog {
                     // Much that waits in the window for a slow pipe, and stays in it.
                     plan.overruns = false
+                    plan.slowPipesPercent = 80
                     plan.windowBytes = 1 << 18
                     plan.clientMilliseconds = 12
                 }
