@@ -22,9 +22,9 @@ extension Partition {
         }
     }
 
-    @inline(__always)
+    /// Whether nothing is left of a key for readers: a history may outlive its deadline, or be that of a DEL.
     func isExpired(_ entry: Entry, _ nowMilliseconds: Int64) -> Bool {
-        entry.hasDeadline && entry.deadlineMilliseconds <= nowMilliseconds
-            || entry.kind == .counter && !entry.counterExists
+        if let state = entry.unsettledState { return !state.exists(at: nowMilliseconds) }
+        return entry.hasDeadline && entry.deadlineMilliseconds <= nowMilliseconds
     }
 }
