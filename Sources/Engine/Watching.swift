@@ -1,5 +1,6 @@
 /// WATCH, as one partition sees it.
 import Base
+import CRDT
 
 extension Partition {
     public mutating func watch(client: UInt64, database: Int, key: ByteView, _ context: inout ExecutionContext) {
