@@ -150,7 +150,9 @@ extension Replicator {
                     && $0.sending.acknowledged >= end && $0.sending.exports.isEmpty
             }
         }
-        guard isTold, !others.isEmpty || members.present.count < 2 else { return }
+        // Who has peers and has met none has told nobody.
+        let isLast = members.present.count < 2 && (hasMet || settings.seeds.isEmpty)
+        guard isTold, !others.isEmpty || isLast else { return }
         isLeaving = false
         isOut = true
         guard members.leave(replica) else { return }
