@@ -213,7 +213,8 @@ extension Cluster {
             guard let node = slots[index].node, node.takesWrites else { continue }
             let counted = node.report.counted
             for other in members where other != index {
-                guard let peer = slots[other].node, counted.contains(peer.replica) else { continue }
+                // Who still asks for its past has lost what it announced before.
+                guard let peer = slots[other].node, peer.takesWrites, counted.contains(peer.replica) else { continue }
                 let pair = CutPair(node: index, life: node.life, other: other, otherLife: peer.life)
                 let missing = missingBelowCut(node, peer, counted)
                 if missing == nil {
@@ -231,7 +232,10 @@ extension Cluster {
             if cut.isZero { continue }
             let versions = peer.versions(partition)
             for author in members {
-                guard let origin = slots[author].node, counted.contains(origin.replica) else { continue }
+                // What somebody wrote before he met others may still get other stamps.
+                guard let origin = slots[author].node, counted.contains(origin.replica),
+                    origin.report.counted.contains(node.replica)
+                else { continue }
                 let last = origin.core.sent.dropFirst(origin.framesRestamped).last {
                     $0.header.partition == partition && $0.header.stamp <= cut && $0.header.origin == origin.replica
                 }
