@@ -134,6 +134,7 @@ extension Replicator {
         past.isAsking = false
         isClockRefused = false
         isLeaving = true
+        leavingFence = nil
         node.writeGate = WriteGate("READONLY this node leaves the cluster and takes no writes")
         log(.notice, "this node leaves the cluster")
     }
@@ -148,7 +149,7 @@ extension Replicator {
             links.contains {
                 $0.isEstablished && $0.isUpstream && $0.peer?.replica == other.replica
                     && $0.sending.acknowledged >= end && $0.sending.exports.isEmpty
-            }
+            } && hasAll(other.replica)
         }
         // Who has peers and has met none has told nobody.
         let isLast = members.present.count < 2 && (hasMet || settings.seeds.isEmpty)
@@ -159,6 +160,12 @@ extension Replicator {
         log(.notice, "everybody in reach has what this node wrote: it has left the cluster")
         tellTable()
         recount()
+    }
+
+    /// Whether a member has announced that it has everything of ours: also what went out as state, not as frames.
+    private func hasAll(_ other: Replica) -> Bool {
+        guard let leavingFence else { return false }
+        return stability.applied(by: other)[replica] >= leavingFence
     }
 
     func expel(_ number: UInt8, isForced: Bool, _ now: Moment) {

@@ -59,6 +59,7 @@ extension Replicator {
         let tick = max(sinceEpoch << Stamp.counterBits, fences[replica].tick)
         for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }
         fences.advance(to: Stamp(tick: tick, replica: replica))
+        if isLeaving, leavingFence == nil { leavingFence = fences[replica] }
     }
 
     /// A heartbeat whose sender has nothing missing here.

@@ -35,6 +35,8 @@ public final class Replicator<Lending: PartitionLending> {
     var isClockRefused = false
     /// This node is no member any more.
     var isOut = false
+    /// Raised after the last write of a node that leaves.
+    var leavingFence: Stamp?
     /// Asked to leave; peers still lack some of what was written here.
     var isLeaving = false
     var complaintAboutClock = ""
