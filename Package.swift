@@ -4,8 +4,9 @@ import PackageDescription
 
 /// The layers, bottom up. An arrow means "may import"; Tests/TidyTests enforces it, because SwiftPM does not.
 ///
-///     a2 → Server Options
-///     Server → Core OS Options
+///     a2 → Server Bench Console Offline
+///     Server → Core Storage Options     Offline → Core Storage Client     Storage → Wire OS
+///     Bench → Client Options            Console → Commands Client CEdit   Client → RESP OS Options
 ///     OS → Base CLinux
 ///     ──── below: no syscalls, no clock, no entropy, no Foundation, no async ────
 ///     Core → Commands Wire      Commands → Engine RESP Replication Options      Engine → CRDT
@@ -47,10 +48,27 @@ let package = Package(
         module("Commands", ["Base", "CIntrinsics", "CRDT", "Replication", "Engine", "RESP", "Options"]),
         module("Core", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Wire"]),
         module("OS", ["Base", "CLinux"]),
+        module("Storage", ["Base", "CIntrinsics", "OS"]),
+        module("Client", ["Base", "RESP", "OS", "Options"]),
+        module("Bench", ["Base", "RESP", "OS", "Options", "Client"]),
+        .target(name: "CEdit", linkerSettings: [.linkedLibrary("edit")]),
+        module("Console", ["Base", "RESP", "OS", "Options", "Commands", "Client", "CEdit"]),
         module(
-            "Server", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "OS", "Options", "CLinux"]),
+            "Offline",
+            [
+                "Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "OS", "Options", "Storage",
+                "Client",
+            ]),
+        module(
+            "Server",
+            [
+                "Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "OS", "Options", "Storage",
+                "CLinux",
+            ]),
         .executableTarget(
-            name: "a2", dependencies: ["Base", "Commands", "OS", "Options", "Server"], swiftSettings: settings),
+            name: "a2",
+            dependencies: ["Base", "Commands", "OS", "Options", "Server", "Bench", "Console", "Offline"],
+            swiftSettings: settings),
 
         // Drives real processes; shared by every test target that does.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
@@ -59,11 +77,21 @@ let package = Package(
             exclude: ["IntendedDifferences.md", "clients.py"], swiftSettings: settings),
         .target(
             name: "Simulator",
-            dependencies: ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire"],
+            dependencies: ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "Storage"],
             path: "Tests/Simulator", swiftSettings: settings),
 
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
+        tests("StorageTests", ["Base", "OS", "Storage"]),
+        tests("ClientTests", ["Base", "RESP", "OS", "Options", "Client", "TestSupport"]),
+        tests("BenchTests", ["Base", "RESP", "OS", "Options", "Client", "Bench", "TestSupport"]),
+        tests("ConsoleTests", ["Base", "RESP", "OS", "Options", "Commands", "Client", "Console", "TestSupport"]),
+        tests(
+            "OfflineTests",
+            [
+                "Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "OS", "Options", "Storage",
+                "Client", "Offline", "TestSupport",
+            ]),
         tests("RESPTests", ["Base", "RESP"]),
         tests("EngineTests", ["Base", "CRDT", "Engine"]),
         tests("CRDTTests", ["Base", "CRDT"]),
@@ -79,6 +107,6 @@ let package = Package(
         tests("WireTests", ["Base", "CRDT", "Wire"]),
         tests(
             "SimulatorTests",
-            ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "Simulator"]),
+            ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "Storage", "Simulator"]),
     ]
 )

@@ -1,0 +1,1 @@
+/// Where `a2 bench` begins.

@@ -1,0 +1,2 @@
+// libedit as functions that Swift can call.
+#include "CEdit.h"

@@ -1,0 +1,2 @@
+/// Tests of Bench.
+import Testing

@@ -1,0 +1,2 @@
+/// Tests of Console.
+import Testing

@@ -1,0 +1,2 @@
+/// Tests of Offline.
+import Testing

@@ -1,0 +1,2 @@
+/// Tests of Storage.
+import Testing
