@@ -7,6 +7,8 @@ public struct ClusterReport: Sendable {
         public var name = ""
         public var region = ""
         public var address = ""
+        /// Where clients reach it; empty where it has not said.
+        public var clientAddress = ""
         /// "member", "joining", "left" or "expelled".
         public var membership = ""
         /// "alive", "unreachable from here", "suspect" or "dead".

@@ -97,12 +97,13 @@ extension Node {
 
 extension ReplyWriter {
     fileprivate mutating func peer(_ peer: ClusterReport.Peer, pendingBytes: UInt64) {
-        map(20)
+        map(21)
         field("id", Int64(peer.replica.node))
         field("generation", Int64(peer.replica.generation))
         field("name", peer.name)
         field("region", peer.region)
         field("address", peer.address)
+        field("client-address", peer.clientAddress)
         field("membership", peer.membership)
         field("health", peer.health)
         field("outgoing", peer.outgoing)

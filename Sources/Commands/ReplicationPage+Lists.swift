@@ -50,7 +50,8 @@ extension ReplicationPage {
     static let monitoring: [Item] = [
         (
             "A2.PEERS",
-            "One map for each other node. membership is joining, member, left or expelled; health is alive, "
+            "One map for each other node. client-address is where clients reach it: its client port on the host its "
+                + "peers use. membership is joining, member, left or expelled; health is alive, "
                 + "unreachable from here (others hear it), suspect or dead, and decides nothing; outgoing and "
                 + "incoming are the two links: up, connecting, syncing while something is missing, down. lag-ms is "
                 + "how old what comes from the node is, pending-bytes what it has not acknowledged, "

@@ -40,6 +40,7 @@ extension Replicator {
         status.name = entry.name
         status.region = entry.region
         status.address = "\(entry.address)"
+        status.clientAddress = entry.clientAddress.map { "\($0)" } ?? ""
         status.membership = entry.status.name
         status.health = detector.condition(of: entry.replica)?.name ?? ""
         guard let peer = peer(entry.replica) else { return status }

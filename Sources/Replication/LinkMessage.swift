@@ -59,9 +59,12 @@ public struct PeerIdentity: Equatable, Sendable {
     public var name: String
     public var region: String
     public var address: PeerAddress
+    /// Where clients reach the node, on the same host; 0: not told.
+    public var clientPort: UInt16
 
     public init(
-        cluster: String, replica: Replica, incarnation: UInt128, name: String, region: String, address: PeerAddress
+        cluster: String, replica: Replica, incarnation: UInt128, name: String, region: String, address: PeerAddress,
+        clientPort: UInt16 = 0
     ) {
         self.cluster = cluster
         self.replica = replica
@@ -69,6 +72,7 @@ public struct PeerIdentity: Equatable, Sendable {
         self.name = name
         self.region = region
         self.address = address
+        self.clientPort = clientPort
     }
 }
 

@@ -2,7 +2,7 @@
 ///
 /// Two versions of a row merge part by part, each part by a maximum: the status only rises, so that nobody who left or
 /// was expelled comes back under the same incarnation because a message was late; of concurrent expels the later cut
-/// counts; and name, region and address are those of the higher epoch.
+/// counts; and name, region, address and client port are those of the higher epoch.
 import Base
 
 public enum MemberStatus: UInt8, Comparable, Sendable, CaseIterable {
@@ -40,16 +40,19 @@ public struct MemberEntry: Equatable, Sendable {
     public var region: String
     public var address: PeerAddress
     public var status: MemberStatus
-    /// Grows with every change of name, region or address, and from one incarnation of a replica to the next.
+    /// Grows with every change of name, region, address or client port, and from one incarnation of a replica to the next.
     public var epoch: UInt64
     /// The last stamp that counts of a replica that is gone; zero: all of them.
     public var cut: Stamp
     /// An expel that waits for nobody's acknowledgement.
     public var isForced: Bool
+    /// Where clients reach the node, on the same host; 0: not told.
+    public var clientPort: UInt16
 
     public init(
         replica: Replica, incarnation: UInt128, name: String, region: String, address: PeerAddress,
-        status: MemberStatus = .joining, epoch: UInt64 = 1, cut: Stamp = .zero, isForced: Bool = false
+        status: MemberStatus = .joining, epoch: UInt64 = 1, cut: Stamp = .zero, isForced: Bool = false,
+        clientPort: UInt16 = 0
     ) {
         self.replica = replica
         self.incarnation = incarnation
@@ -60,16 +63,21 @@ public struct MemberEntry: Equatable, Sendable {
         self.epoch = epoch
         self.cut = cut
         self.isForced = isForced
+        self.clientPort = clientPort
     }
 
     public init(_ identity: PeerIdentity, status: MemberStatus = .joining, epoch: UInt64 = 1) {
         self.init(
             replica: identity.replica, incarnation: identity.incarnation, name: identity.name,
-            region: identity.region, address: identity.address, status: status, epoch: epoch)
+            region: identity.region, address: identity.address, status: status, epoch: epoch,
+            clientPort: identity.clientPort)
     }
 
     /// How people know the node: its name where it has one, and its number.
     public var label: String { name.isEmpty ? "node \(replica)" : "node \(replica) (\(name))" }
+
+    /// The node's peers and its clients reach it on the same host.
+    public var clientAddress: PeerAddress? { try? PeerAddress(host: address.host, port: Int(clientPort)) }
 
     /// The rows of the table stand in this order.
     static func isOrdered(_ left: MemberEntry, _ right: MemberEntry) -> Bool {
@@ -83,6 +91,7 @@ public struct MemberEntry: Equatable, Sendable {
             name = other.name
             region = other.region
             address = other.address
+            clientPort = other.clientPort
             epoch = other.epoch
         }
         status = max(status, other.status)
@@ -96,6 +105,6 @@ public struct MemberEntry: Equatable, Sendable {
         if address != other.address {
             return (address.host, address.port) < (other.address.host, other.address.port)
         }
-        return (name, region) < (other.name, other.region)
+        return (name, region, clientPort) < (other.name, other.region, other.clientPort)
     }
 }

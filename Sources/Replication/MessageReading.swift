@@ -215,22 +215,24 @@ extension ByteReader {
         guard let name = text(bytesMax: bytesMax), let region = text(bytesMax: bytesMax), let address = address()
         else { return nil }
         return PeerIdentity(
-            cluster: cluster, replica: replica, incarnation: incarnation, name: name, region: region, address: address)
+            cluster: cluster, replica: replica, incarnation: incarnation, name: name, region: region, address: address,
+            clientPort: littleEndian(UInt16.self))
     }
 
     fileprivate mutating func memberEntry() -> MemberEntry? {
         let bytesMax = MessageEnvelope.nameBytesMax
         guard let replica = replica() else { return nil }
         let incarnation = littleEndian(UInt128.self)
-        guard let name = text(bytesMax: bytesMax), let region = text(bytesMax: bytesMax), let address = address(),
-            let status = MemberStatus(rawValue: byte())
+        guard let name = text(bytesMax: bytesMax), let region = text(bytesMax: bytesMax), let address = address()
         else { return nil }
+        let clientPort = littleEndian(UInt16.self)
+        guard let status = MemberStatus(rawValue: byte()) else { return nil }
         let epoch = varint()
         let cut = Stamp(rawValue: littleEndian(UInt64.self))
         guard let isForced = flag() else { return nil }
         return MemberEntry(
             replica: replica, incarnation: incarnation, name: name, region: region, address: address, status: status,
-            epoch: epoch, cut: cut, isForced: isForced)
+            epoch: epoch, cut: cut, isForced: isForced, clientPort: clientPort)
     }
 
     /// Ascending by replica, as `Versions` has them.

@@ -228,6 +228,7 @@ extension ByteBuffer {
         append(text: entry.name, bytesMax: MessageEnvelope.nameBytesMax)
         append(text: entry.region, bytesMax: MessageEnvelope.nameBytesMax)
         append(entry.address)
+        append(littleEndian: entry.clientPort)
         append(entry.status.rawValue)
         append(varint: entry.epoch)
         append(littleEndian: entry.cut.rawValue)
@@ -242,6 +243,7 @@ extension ByteBuffer {
         append(text: identity.name, bytesMax: MessageEnvelope.nameBytesMax)
         append(text: identity.region, bytesMax: MessageEnvelope.nameBytesMax)
         append(identity.address)
+        append(littleEndian: identity.clientPort)
     }
 
     private mutating func append(_ address: PeerAddress) {

@@ -11,6 +11,8 @@ public struct ReplicationSettings: Sendable {
     public var incarnation: UInt128
     /// Where peers reach this node.
     public var advertise: PeerAddress
+    /// Where clients reach this node, on the same host; 0: nobody is told.
+    public var clientPort: UInt16 = 0
     /// Dialled without being asked; the rest of the cluster is learned from them.
     public var seeds: [PeerAddress]
     /// Shared by the cluster; empty: none.
@@ -39,7 +41,7 @@ public struct ReplicationSettings: Sendable {
     public var identity: PeerIdentity {
         PeerIdentity(
             cluster: cluster, replica: replica, incarnation: incarnation, name: name, region: region,
-            address: advertise)
+            address: advertise, clientPort: clientPort)
     }
 }
 

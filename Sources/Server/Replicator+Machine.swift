@@ -11,8 +11,9 @@ extension Replicator: PeerMachine where Lending == PartitionLocks {}
 extension Replicator where Lending == PartitionLocks {
     /// To be made on the peer thread, which alone ever sees it.
     convenience init(_ shared: Shared, _ options: PeerOptions, listeners: [String]) {
-        let replication = options.replicationSettings(
+        var replication = options.replicationSettings(
             shared.node.settings, advertise: options.advertised(listeners: listeners) ?? PeerAddress.unreachable)
+        replication.clientPort = UInt16(clamping: shared.node.process.readings().port)
         self.init(
             node: shared.node, lending: shared.locks, settings: replication,
             statistics: LoopStatistics(rowCount: CommandTable.shared.rowCount),

@@ -13,6 +13,7 @@ func clusterReport() -> ClusterReport {
     near.name = "beta"
     near.region = "eu"
     near.address = "10.0.0.2:16379"
+    near.clientAddress = "10.0.0.2:6380"
     near.membership = "member"
     near.health = "alive"
     near.outgoing = "up"
@@ -82,15 +83,16 @@ struct PeerCommandsTests {
         let harness = harness()
         let near =
             "$2 id :2 $10 generation :1 $4 name $4 beta $6 region $2 eu $7 address $14 10.0.0.2:16379 "
+            + "$14 client-address $13 10.0.0.2:6380 "
             + "$10 membership $6 member $6 health $5 alive $8 outgoing $2 up $8 incoming $2 up $6 lag-ms :12 "
             + "$6 rtt-ms :3 $9 silent-ms :1040 $14 pending-frames :1 $13 pending-bytes :40 $11 frames-sent :5 "
             + "$15 frames-received :6 $10 bytes-sent :700 $14 bytes-received :800 $13 keys-repaired :9 "
             + "$18 partitions-missing :10"
-        #expect(harness("A2.PEERS").hasPrefix("*3 *40 \(near) *40 $2 id :3 "))
+        #expect(harness("A2.PEERS").hasPrefix("*3 *42 \(near) *42 $2 id :3 "))
         // Nothing has ever been heard of it.
         #expect(harness("A2.PEERS").contains("$6 lag-ms $-1 $6 rtt-ms $-1 $9 silent-ms :90000"))
         _ = harness("HELLO", "3")
-        #expect(harness("A2.PEERS").hasPrefix("*3 %20 \(near) %20 $2 id :3 "))
+        #expect(harness("A2.PEERS").hasPrefix("*3 %21 \(near) %21 $2 id :3 "))
         #expect(harness("A2.PEERS").contains("$6 lag-ms _ $6 rtt-ms _ $9 silent-ms :90000"))
         #expect(NodeHarness()("A2.PEERS") == "*0")
         #expect(harness("A2.PEERS", "2") == "-ERR wrong number of arguments for 'a2.peers' command")
@@ -175,7 +177,7 @@ struct PeerCommandsTests {
         }
         _ = harness("MULTI")
         #expect(harness("A2.PEERS") == "+QUEUED")
-        #expect(harness("EXEC").hasPrefix("*1 *3 *40 $2 id"))
+        #expect(harness("EXEC").hasPrefix("*1 *3 *42 $2 id"))
         #expect(harness.requests.isEmpty)
     }
 

@@ -6,10 +6,12 @@ import Testing
 
 private func replica(_ node: UInt8, _ generation: UInt8 = 0) -> Replica { Replica(node: node, generation: generation) }
 
-private func identity(_ node: UInt8, incarnation: UInt128 = 1, host: String = "h") throws -> PeerIdentity {
+private func identity(_ node: UInt8, incarnation: UInt128 = 1, host: String = "h", clientPort: UInt16 = 0) throws
+    -> PeerIdentity
+{
     PeerIdentity(
         cluster: "c", replica: replica(node), incarnation: incarnation, name: "n\(node)", region: "r",
-        address: try PeerAddress(host: host, port: 16379))
+        address: try PeerAddress(host: host, port: 16379), clientPort: clientPort)
 }
 
 private func stamp(_ tick: UInt64, _ node: UInt8 = 1) -> Stamp { Stamp(tick: tick, replica: replica(node)) }
@@ -20,7 +22,9 @@ private func change(_ table: inout MemberTable, _ random: inout SeededRandom) th
     switch random.below(6) {
     case 0, 1:
         let host = ["a", "b", "c"][random.below(3)]
-        table.admit(try identity(node, incarnation: UInt128(1 + random.below(3)), host: host))
+        table.admit(
+            try identity(
+                node, incarnation: UInt128(1 + random.below(3)), host: host, clientPort: UInt16(random.below(3))))
     case 2, 3: table.promote(replica(node))
     case 4: table.leave(replica(node), cut: random.below(2) == 0 ? .zero : stamp(UInt64(random.below(9)), node))
     default: table.expel(replica(node), cut: stamp(UInt64(random.below(9)), node), isForced: random.below(2) == 0)

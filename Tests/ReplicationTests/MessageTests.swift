@@ -38,7 +38,7 @@ private struct MessageMaker {
     mutating func identity() throws -> PeerIdentity {
         PeerIdentity(
             cluster: text(), replica: replica(), incarnation: wide(), name: text(), region: text(),
-            address: try address())
+            address: try address(), clientPort: UInt16(truncatingIfNeeded: number()))
     }
 
     mutating func report() -> PeerReport {
@@ -50,7 +50,8 @@ private struct MessageMaker {
     mutating func entry() throws -> MemberEntry {
         MemberEntry(
             replica: replica(), incarnation: wide(), name: text(), region: text(), address: try address(),
-            status: MemberStatus.allCases[random.below(5)], epoch: number(), cut: stamp(), isForced: flag())
+            status: MemberStatus.allCases[random.below(5)], epoch: number(), cut: stamp(), isForced: flag(),
+            clientPort: UInt16(truncatingIfNeeded: number()))
     }
 
     mutating func heartbeat() -> Heartbeat {
