@@ -28,6 +28,8 @@ extension Executor {
     mutating func adoptKeyStates(_ partition: Int, _ states: ByteView, key: (UInt64, UInt64)) -> Int? {
         lending.acquire(partition)
         defer { lending.release(partition) }
-        return partitions[partition].pointee.adopt(keyStates: states, key: key, &context.pointee)
+        let adopted = partitions[partition].pointee.adopt(keyStates: states, key: key, &context.pointee)
+        if let adopted, adopted > 0 { enterKeyStates(partition, states) }
+        return adopted
     }
 }

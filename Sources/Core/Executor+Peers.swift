@@ -1,7 +1,9 @@
 /// The two sides of replication that need a partition: telling peers what has been applied here, and taking in
 /// what they wrote.
 import Base
+import Commands
 import Engine
+import Replication
 import Wire
 
 extension Executor {
@@ -22,12 +24,15 @@ extension Executor {
 
     /// Takes in a peer's frame. A frame whose records were too large for the window, or that builds on one
     /// which never came here, is a gap like a missing one.
-    public mutating func receive(_ header: FrameHeader, records: ByteView) -> MergeOutcome {
+    /// `bytes` is the frame as it came, for the log.
+    public mutating func receive(_ header: FrameHeader, records: ByteView, bytes: ByteView) -> MergeOutcome {
         lending.acquire(header.partition)
         defer { lending.release(header.partition) }
-        return partitions[header.partition].pointee.receive(
+        let outcome = partitions[header.partition].pointee.receive(
             stamp: header.stamp, prev: header.prev, cut: header.cut, dependencies: header.dependencies,
             hasAllDependencies: header.hasAllDependencies, isElided: header.isElided, records: records,
             &context.pointee)
+        if outcome == .applied, node.window.log != nil { enter(.foreign, .empty, bytes) }
+        return outcome
     }
 }

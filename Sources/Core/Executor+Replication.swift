@@ -2,6 +2,7 @@
 import Base
 import Commands
 import Engine
+import Wire
 
 extension Executor {
     public func versions(_ partition: Int) -> Versions {
@@ -34,6 +35,7 @@ extension Executor {
         defer { lending.release(partition) }
         let isEmpty = partitions[partition].pointee.versions.stamps.isEmpty
         partitions[partition].pointee.restamp(above: floor, &context.pointee)
+        if !isEmpty { enterWhole(partition) }
         return !isEmpty
     }
 
@@ -77,6 +79,9 @@ extension Executor {
         defer { lending.release(partition) }
         let outcome = partitions[partition].pointee.joinState(state, limit: limit, &context.pointee)
         if adoptsOwnPast { partitions[partition].pointee.adoptOwnPast() }
+        if case .joined = outcome {
+            enterState(partition, adoptsOwnPast ? .adoptsOwnPast : [], state)
+        }
         node.report(partitions[partition])
         return outcome
     }

@@ -31,6 +31,7 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
         partitions = node.partitions
         context = .allocate(capacity: 1)
         context.initialize(to: ExecutionContext(random: random))
+        context.pointee.keepsLargeRecords = node.window.log != nil
         frames = FrameWriter(window: node.window)
     }
 
@@ -118,6 +119,7 @@ public struct Executor<Lending: PartitionLending>: ~Copyable {
                 frames.commit(partitions[$0], context, isGrouped: count > 1)
                 if isLimited { node.report(partitions[$0]) }
             }
+            frames.endGroup()
         }
         context.pointee.endAccumulating()
     }

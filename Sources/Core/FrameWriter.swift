@@ -8,6 +8,8 @@ import Wire
 struct FrameWriter: ~Copyable {
     private let window: Window
     private var header = ByteBuffer(capacity: 256)
+    /// The frames of a group: one entry of the window, so that the log has all of them or none.
+    private var group = ByteBuffer(capacity: 256)
 
     private let recordBytesMax: Int
 
@@ -36,7 +38,8 @@ struct FrameWriter: ~Copyable {
     ) {
         // What does not fit the window stays out of it: peers see the gap in the chain and repair the keys.
         let isElided = context.pointee.hasElidedRecord || context.pointee.records.count > recordBytesMax
-        if isElided { context.pointee.records.removeAll() }
+        var large: ByteBuffer?
+        if isElided { large = takeRecords(context) }
         let hasNews = partition.pointee.hasDependenciesToTell
         let tellsAll = hasNews && partition.pointee.tellsAllDependencies
         let dependencies = hasNews ? partition.pointee.takeDependencies() : FewStamps()
@@ -46,11 +49,46 @@ struct FrameWriter: ~Copyable {
             prev: partition.pointee.latestOwnStamp, cut: partition.pointee.announcedCut,
             dependencies: dependencies, hasAllDependencies: tellsAll, isElided: isElided,
             isGrouped: isGrouped, records: context.pointee.records.view, into: &header)
-        window.append(header.view, context.pointee.records.view)
+        if let large = large.take() {
+            window.append(header.view, beside: large, .ownLarge)
+        } else if isGrouped {
+            appendToGroup(context.pointee.records.view)
+        } else {
+            window.append(header.view, context.pointee.records.view)
+        }
         context.pointee.framesWritten &+= 1
         context.pointee.frameBytes &+= UInt64(header.count + context.pointee.records.count)
         context.pointee.records.removeAll()
         context.pointee.hasElidedRecord = false
         partition.pointee.closeDraft()
+    }
+
+    /// The records of a frame that goes out without them; nil where nobody keeps them.
+    @inline(never)
+    private mutating func takeRecords(_ context: UnsafeMutablePointer<ExecutionContext>) -> ByteBuffer? {
+        guard window.log != nil else {
+            context.pointee.records.removeAll()
+            return nil
+        }
+        var records = ByteBuffer(capacity: 4096)
+        swap(&records, &context.pointee.records)
+        return records
+    }
+
+    // MARK: groups
+
+    private mutating func appendToGroup(_ records: ByteView) {
+        // A transaction of that size goes in pieces.
+        if group.count + header.count + records.count > window.frameBytesMax { endGroup() }
+        group.append(header.view)
+        group.append(records)
+    }
+
+    /// After the last commit of a group, with all its partitions still held.
+    mutating func endGroup() {
+        if group.isEmpty { return }
+        window.append(group.view, .empty)
+        group.removeAll()
+        group.shrink(to: 1 << 20)
     }
 }

@@ -62,6 +62,10 @@ final class PeerLink {
         var acknowledged: UInt64 = 0
         var framesAcknowledged: UInt64 = 0
         var framesSent: UInt64 = 0
+        /// The cursor has passed entries that are not for the peer, who has not heard of it.
+        var owesPosition = false
+        /// When it was last said for that reason alone.
+        var positionSaidMilliseconds: Int64 = 0
         /// Made, and to be sent once the cursor has passed its position.
         var heartbeat: Heartbeat?
         /// States asked for, served one after the other.
@@ -86,6 +90,9 @@ final class PeerLink {
         /// And all before this have been applied.
         var appliedPosition: UInt64 = 0
         var acknowledgedPosition: UInt64 = 0
+        /// Of what has been applied, what is on the disk, and what of that the peer was told.
+        var durable = DurableProgress<UInt64>(0)
+        var acknowledgedDurable: UInt64 = 0
         var owesAcknowledgement = false
         var framesApplied: UInt64 = 0
         var echoUnixMilliseconds: Int64 = 0

@@ -100,7 +100,8 @@ extension Replicator {
     private func meetFirst(_ peer: EstablishedPeer, _ now: Moment) {
         guard !hasMet else { return }
         hasMet = true
-        guard !peer.cut.isZero else { return }
+        defer { hasEverMet = true }
+        guard !peer.cut.isZero, !hasEverMet else { return }
         let margin = UInt64(settings.timing.handshakeMilliseconds) << Stamp.counterBits
         let floor = Stamp(tick: peer.cut.tick + margin, replica: replica)
         var count = 0

@@ -105,7 +105,7 @@ extension Replicator {
     }
 
     /// We have been expelled, or another node has taken our place.
-    private func noteOwnEntry(_ now: Moment) {
+    func noteOwnEntry(_ now: Moment) {
         guard let entry = members.entry(of: replica, incarnation: settings.incarnation), entry.status.isGone, !isOut
         else { return }
         isOut = true

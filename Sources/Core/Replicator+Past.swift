@@ -7,12 +7,17 @@ import Base
 import Commands
 import Engine
 import Replication
+import Wire
 
 struct OwnPast {
     var isAsking = false
     var deadlineMilliseconds: Int64 = 0
     /// Writes were taken although not everybody had answered.
     var isUnsure = false
+    /// The gate opens with the next turn.
+    var opensNext = false
+    /// The disk has all that was ever written under this name and told to anybody.
+    var isWhole = false
 }
 
 extension WriteGate {
@@ -29,6 +34,10 @@ extension Replicator {
     }
 
     func checkPast(_ now: Moment) {
+        if past.opensNext {
+            past.opensNext = false
+            node.writeGate = nil
+        }
         guard past.isAsking else { return }
         let isSure = targets.allSatisfy { $0.isSelf || isDeserted($0) || hasTold($0) }
         // Who is refused because its node id is taken may be its own former self, which will be missed soon. If not,
@@ -51,9 +60,12 @@ extension Replicator {
 
     private func openGate(isSure: Bool, _ now: Moment) {
         past.isAsking = false
+        let former = replica
         let hasPast = (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
-        past.isUnsure = !isSure
-        if !isSure, hasPast || isKnownUnderAnotherIncarnation {
+        past.isUnsure = !isSure && !past.isWhole
+        if !isSure, past.isWhole {
+            log(.notice, "not all peers have answered; the disk has all that this node wrote: it takes writes now")
+        } else if !isSure, hasPast || isKnownUnderAnotherIncarnation {
             guard goOnAsNextGeneration(now) else {
                 // Once all who know its past have come back it needs no new name.
                 past.isAsking = true
@@ -67,7 +79,8 @@ extension Replicator {
         } else {
             log(.notice, "all peers have answered: this node takes writes\(hasPast ? ", its own past recovered" : "")")
         }
-        node.writeGate = nil
+        // A new name is on the disk by the next turn, and nothing is written under it before.
+        if replica == former || node.window.log == nil { node.writeGate = nil } else { past.opensNext = true }
         for link in links where link.isEstablished && link.isUpstream { tellPast(link) }
     }
 
@@ -111,8 +124,11 @@ extension Replicator {
 
     private func goOn(as free: Replica, _ now: Moment) {
         let former = replica
+        actions.append(.keepReplica(free))
+        executor.enter(.goesOn(as: free))
         for partition in 0..<Slots.partitionCount { executor.goOn(partition, as: free) }
         node.goOn(as: free)
+        past.isWhole = false
         members.leave(former)
         members.admit(identity)
         detector = FailureDetector(

@@ -1,5 +1,6 @@
 /// The downstream's side: a peer's frames and heartbeats in.
 import Base
+import Commands
 import Engine
 import Replication
 import Wire
@@ -47,7 +48,7 @@ extension Replicator {
         }
         var header = header
         if faults.contains(.ignoresPrevious) { header.prev = executor.versions(header.partition)[header.origin] }
-        switch executor.receive(header, records: records) {
+        switch executor.receive(header, records: records, bytes: bytes) {
         case .applied:
             counters.framesApplied &+= 1
             link.receiving.framesApplied &+= 1
@@ -94,7 +95,7 @@ extension Replicator {
                 guard let frame = try? FrameCodec.decode(bytes) else { return true }
                 if executor.versions(partition).covers(frame.header.stamp) { return true }
                 if isTooFarAhead(frame.header.stamp, now) { return false }
-                switch executor.receive(frame.header, records: frame.records) {
+                switch executor.receive(frame.header, records: frame.records, bytes: bytes) {
                 case .applied:
                     counters.framesApplied &+= 1
                     return true
@@ -150,13 +151,37 @@ extension Replicator {
     func acknowledge(_ link: PeerLink) {
         guard link.receiving.owesAcknowledgement else { return }
         link.receiving.owesAcknowledgement = false
-        link.receiving.acknowledgedPosition = link.receiving.appliedPosition
+        let applied = link.receiving.appliedPosition
+        link.receiving.acknowledgedPosition = applied
+        link.receiving.acknowledgedDurable = durablePosition(link, applied)
         link.send(
             .acknowledgement(
                 Acknowledgement(
-                    appliedPosition: link.receiving.appliedPosition, durablePosition: link.receiving.appliedPosition,
+                    appliedPosition: applied, durablePosition: link.receiving.acknowledgedDurable,
                     echoedUnixMilliseconds: link.receiving.echoUnixMilliseconds,
                     frameCount: link.receiving.framesApplied)))
         link.receiving.echoUnixMilliseconds = 0
+    }
+
+    /// How far of what has been applied of the peer's window is on the disk here.
+    private func durablePosition(_ link: PeerLink, _ applied: UInt64) -> UInt64 {
+        guard let log = node.window.log else { return applied }
+        link.receiving.durable.note(applied, at: node.window.end)
+        link.receiving.durable.advance(to: log.durablePosition)
+        return link.receiving.durable.latest
+    }
+
+    /// The disk has caught up with what a peer's window brought: it is told, because a client of it may wait.
+    func acknowledgeWhatIsDurable() {
+        guard let log = node.window.log else { return }
+        let durable = log.durablePosition
+        guard durable != durableSeen else { return }
+        durableSeen = durable
+        for link in links where link.isEstablished && !link.isUpstream {
+            link.receiving.durable.advance(to: durable)
+            if link.receiving.durable.latest > link.receiving.acknowledgedDurable {
+                link.receiving.owesAcknowledgement = true
+            }
+        }
     }
 }

@@ -3,6 +3,8 @@ import Base
 import Commands
 import Engine
 import Replication
+import Synchronization
+import Wire
 
 private let framesMessageBytesMax = 64 * 1024
 private let stateMessageBytesMax = 256 * 1024
@@ -13,7 +15,7 @@ extension Replicator {
     /// The handshake is over: the stream begins where the peer's knowledge of our window ends, or now.
     func startSending(_ link: PeerLink, resume: UInt64?) {
         let end = node.window.end
-        if let resume, resume <= end, end - resume <= UInt64(node.window.capacity) {
+        if let resume, resume >= node.window.start, resume <= end, end - resume <= UInt64(node.window.capacity) {
             link.sending.cursor = resume
             link.sending.acknowledged = resume
         } else {
@@ -41,30 +43,57 @@ extension Replicator {
         return true
     }
 
+    /// How far the window may be sent: with `fsync always` as far as it would survive a crash.
+    private var sendableEnd: UInt64 {
+        guard let log = node.window.log, log.isSynchronous.load(ordering: .relaxed) else { return node.window.end }
+        return min(log.durablePosition, node.window.end)
+    }
+
     /// One message of frames, none from behind a heartbeat that waits. Returns whether there was anything.
     private func sendFrames(_ link: PeerLink) -> Bool {
-        let limit = link.sending.heartbeat?.position ?? node.window.end
-        guard link.sending.cursor < limit else { return false }
-        let start = link.sending.cursor
+        let limit = min(link.sending.heartbeat?.position ?? .max, sendableEnd)
+        guard link.sending.cursor < limit || link.sending.owesPosition else { return false }
         let mark = link.output.pointee.beginFrames()
+        let framesStart = link.output.pointee.count
         var isLost = false
         while link.sending.cursor < limit, link.output.pointee.count - mark < framesMessageBytesMax {
-            let reading = node.window.read(at: link.sending.cursor, into: &link.output.pointee)
-            if case .frame(let next) = reading {
+            let before = link.output.pointee.count
+            switch node.window.read(at: link.sending.cursor, into: &link.output.pointee) {
+            case .frame(let next):
                 link.sending.cursor = next
-                link.sending.framesSent &+= 1
+                let bytes = link.output.pointee.view.dropFirst(before)
+                link.sending.framesSent &+= UInt64(FrameCodec.count(bytes))
                 continue
+            case .skipped(let next):
+                link.sending.cursor = next
+                link.sending.owesPosition = true
+                continue
+            case .end: break
+            case .lost: isLost = true
             }
-            isLost = reading == .lost
             break
         }
-        if link.sending.cursor > start {
+        let hasFrames = link.output.pointee.count > framesStart
+        let hasMessage = hasFrames || link.sending.owesPosition && maySayPosition(link)
+        if hasMessage {
             link.output.pointee.endFrames(mark, position: link.sending.cursor)
+            link.sending.owesPosition = false
         } else {
             link.output.pointee.truncate(to: mark)
         }
         if isLost { jump(link) }
-        return link.sending.cursor > start
+        return hasMessage
+    }
+
+    /// Where nothing in the window was for the peer, it still has to hear how far it has come, for those who wait for
+    /// its acknowledgement: once a millisecond, or ahead of a heartbeat.
+    private func maySayPosition(_ link: PeerLink) -> Bool {
+        let now = executor.context.pointee.nowMilliseconds
+        if link.sending.heartbeat.map({ link.sending.cursor >= $0.position }) != true {
+            guard link.sending.positionSaidMilliseconds != now else { return false }
+        }
+        link.sending.positionSaidMilliseconds = now
+        return true
     }
 
     /// The peer is too slow for the window: it goes on from the window's end and repairs what lies between.

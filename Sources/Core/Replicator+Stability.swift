@@ -3,12 +3,14 @@ import Base
 import Commands
 import Engine
 import Replication
+import Wire
 
 extension Replicator {
     /// A node with peers configured counts them from the start: what only it has is not stable.
     func startCountingPartitions() {
         guard !isCounting else { return }
         isCounting = true
+        executor.enter(.startsCounting)
         for partition in 0..<Slots.partitionCount { executor.startCounting(partition) }
     }
 
@@ -27,13 +29,15 @@ extension Replicator {
         // Whatever was written up to the fence stands before this position.
         let position = node.window.end
         recount()
+        durableFences.note(fences, at: position)
         guard hasMet else { return }
-        stability.note(applied: fences, cut: stability.cut, by: replica)
+        let announced = announcedFences
+        stability.note(applied: announced, cut: stability.cut, by: replica)
         adoptsCuts = true
         var heartbeat = Heartbeat(unixMilliseconds: now.unixMilliseconds)
         heartbeat.fenceTick = past.isAsking ? 0 : fences[replica].tick
         heartbeat.position = position
-        heartbeat.applied = fences.stamps.map { AppliedFence($0.replica, tick: $0.tick) }
+        heartbeat.applied = announced.stamps.map { AppliedFence($0.replica, tick: $0.tick) }
         heartbeat.cut = stability.cut
         heartbeat.counted = ownCounted
         heartbeat.tableVersion = members.version
@@ -49,6 +53,13 @@ extension Replicator {
         for link in links where link.isEstablished && link.isUpstream && link.sending.heartbeat == nil {
             link.sending.heartbeat = heartbeat
         }
+    }
+
+    /// What we tell others that we have applied: what would still be here after a crash.
+    private var announcedFences: Versions {
+        guard let log = node.window.log, !faults.contains(.announcesUnsynced) else { return fences }
+        durableFences.advance(to: log.durablePosition)
+        return durableFences.latest
     }
 
     /// A node that does not know its own past cannot promise that nothing of it is still to come: no fence then, 0.
@@ -77,10 +88,21 @@ extension Replicator {
         askAboutLeads(applied, link, now)
     }
 
+    /// Now and then, so that a log that is replayed need not keep the history of all it holds.
+    private func enterCuts() {
+        let now = executor.context.pointee.nowMilliseconds
+        guard node.window.log != nil, stability.settleCut > cutsEntered.settleCut,
+            now >= cutsEntered.unixMilliseconds + 1000 || now < cutsEntered.unixMilliseconds
+        else { return }
+        cutsEntered = (settleCut: stability.settleCut, unixMilliseconds: now)
+        executor.enter(.cuts(cut: stability.cut, settleCut: stability.settleCut))
+    }
+
     /// Hands the cuts down to the partitions, and lets them forget what they allow.
     func settle() {
         guard adoptsCuts else { return }
         adoptsCuts = false
+        enterCuts()
         for partition in 0..<Slots.partitionCount {
             executor.adopt(partition, cut: stability.cut, settleCut: stability.settleCut, fences: fences)
         }

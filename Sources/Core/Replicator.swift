@@ -30,6 +30,10 @@ public final class Replicator<Lending: PartitionLending> {
     var nextDetectionMilliseconds: Int64 = 0
     /// Since when members have been dead.
     var deaths: [(replica: Replica, monotonicMilliseconds: Int64)] = []
+    /// The version of the table that was last given to be kept.
+    var membersKept: UInt64 = 0
+    /// Somebody was met in this life or a former one that the disk remembers.
+    var hasEverMet = false
     /// Made at the start, when the clocks are known.
     var clockGuard: ClockGuard?
     var isClockRefused = false
@@ -47,6 +51,12 @@ public final class Replicator<Lending: PartitionLending> {
     var stability = Stability()
     /// For each replica the fence behind which everything of it has been applied here, in all partitions.
     var fences = Versions()
+    /// The same, as far as it is on the disk.
+    var durableFences = DurableProgress<Versions>(Versions())
+    /// Where the log was durable when peers were last told of it.
+    var durableSeen: UInt64 = 0
+    /// The cuts as the log has them.
+    var cutsEntered = (settleCut: Stamp.zero, unixMilliseconds: Int64.min)
     var nextHeartbeatMilliseconds: Int64 = 0
     /// Where our window ended at the last heartbeat: whether anything was written since.
     var positionAtHeartbeat: UInt64 = 0
@@ -73,7 +83,8 @@ public final class Replicator<Lending: PartitionLending> {
     var delays: [(node: UInt8, milliseconds: Int)] = []
 
     public init(
-        node: Node, lending: Lending, settings: ReplicationSettings, statistics: LoopStatistics, random: SeededRandom
+        node: Node, lending: Lending, settings: ReplicationSettings, statistics: LoopStatistics, random: SeededRandom,
+        recovered: RecoveredPast = RecoveredPast()
     ) {
         self.settings = settings
         self.node = node
@@ -81,9 +92,10 @@ public final class Replicator<Lending: PartitionLending> {
         executor = Executor(
             node: node, lending: lending, statistics: statistics, random: SeededRandom(seed: random.next()))
         detector = FailureDetector(
-            own: settings.replica, timing: settings.timing.detector, random: SeededRandom(seed: random.next()))
+            own: node.replica, timing: settings.timing.detector, random: SeededRandom(seed: random.next()))
         held = HeldFrames(bytesMax: settings.bounds.heldFrameBytesMax)
         self.random = random
+        resume(recovered)
     }
 
     /// The replica this node writes as: the next generation once it could not be sure of its past.
@@ -96,10 +108,10 @@ public final class Replicator<Lending: PartitionLending> {
         members.admit(identity)
         recount()
         for address in settings.seeds { addTarget(address) }
-        if !settings.seeds.isEmpty {
-            startCountingPartitions()
-            if !faults.contains(.noGate) { startAskingForPast(now) }
-        }
+        for entry in members.present where entry.replica.node != replica.node { addTarget(entry.address) }
+        if !targets.isEmpty || hasEverMet { startCountingPartitions() }
+        if !targets.isEmpty, !faults.contains(.noGate) { startAskingForPast(now) }
+        noteOwnEntry(now)
         nextHeartbeatMilliseconds = now.monotonicMilliseconds
         publishReport(now)
     }
@@ -119,10 +131,12 @@ public final class Replicator<Lending: PartitionLending> {
         askForStates(now)
         checkPast(now)
         leaveWhenTold()
+        acknowledgeWhatIsDurable()
         var hasMore = false
         for link in links where link.isEstablished {
             if link.isUpstream { hasMore = fill(link) || hasMore } else { acknowledge(link) }
         }
+        keepMembers()
         if now.monotonicMilliseconds >= nextReportMilliseconds { publishReport(now) }
         return hasMore ? now.monotonicMilliseconds : nextDeadline(now)
     }
@@ -136,10 +150,12 @@ public final class Replicator<Lending: PartitionLending> {
     }
 
     private func nextDeadline(_ now: Moment) -> Int64 {
+        if past.opensNext { return now.monotonicMilliseconds }
         var next = min(nextHeartbeatMilliseconds, nextReportMilliseconds)
         for target in targets where target.state == .waiting && isWorthDialling(target) {
             next = min(next, target.nextDialMilliseconds)
         }
+        if links.contains(where: \.sending.owesPosition) { next = min(next, now.monotonicMilliseconds + 1) }
         if let due = repair.nextDueMilliseconds(after: now.monotonicMilliseconds) { next = min(next, due) }
         return max(next, now.monotonicMilliseconds)
     }

@@ -21,6 +21,8 @@ public struct ReplicatorFaults: OptionSet, Sendable {
     public static let stateCountsForAll = ReplicatorFaults(rawValue: 32)
     /// Stability waits for those alone with whom there is a link.
     public static let countsReachableOnly = ReplicatorFaults(rawValue: 64)
+    /// What has been applied is announced before it is on the disk.
+    public static let announcesUnsynced = ReplicatorFaults(rawValue: 128)
 }
 
 extension Replicator {
@@ -43,7 +45,7 @@ extension Replicator {
                     let header = FrameHeader(
                         partition: need.partition, stamp: stamp, prev: latest, cut: .zero, dependencies: [],
                         hasAllDependencies: true, isElided: false, isGrouped: false)
-                    _ = [UInt8]().withView { executor.receive(header, records: $0) }
+                    _ = [UInt8]().withView { executor.receive(header, records: $0, bytes: .empty) }
                 }
             }
         }

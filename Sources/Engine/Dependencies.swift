@@ -28,6 +28,21 @@ struct Dependencies {
         hasNews = true
     }
 
+    /// This replica's next frame, which its log has, builds on what the last one told.
+    mutating func resume(told versions: Versions) {
+        told = versions
+        tellsAll = false
+        hasNews = true
+    }
+
+    /// All dependencies of a frame of this replica's own log.
+    @inline(__always)
+    mutating func retell(_ stamps: borrowing FewStamps, isAll: Bool) -> Versions {
+        if isAll { told = Versions() }
+        for place in 0..<stamps.count { told.advance(to: stamps[place]) }
+        return told
+    }
+
     @inline(__always)
     mutating func take(_ versions: borrowing Versions, author: Replica) -> FewStamps {
         var stamps = FewStamps()

@@ -9,6 +9,8 @@ public struct ExecutionContext: ~Copyable {
     public var records = ByteBuffer(capacity: 4096)
     /// A record of this frame was too large for the window; peers will fetch its key by repair.
     public var hasElidedRecord = false
+    /// The log wants what the window does not.
+    public var keepsLargeRecords = false
     /// Several commands or keys share a frame: records are written at commit, one per key, net.
     public var accumulates = false
     var touched = TouchedKeys()

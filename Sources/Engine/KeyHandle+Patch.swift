@@ -113,9 +113,9 @@ extension KeyHandle {
     private enum PatchKind { case append, overwrite }
 
     private func recordPatch(_ kind: PatchKind, on target: PatchTarget, offset: Int, _ bytes: ByteView) {
-        guard bytes.count <= Limits.windowFrameBytesMax else {
+        if bytes.count > Limits.windowFrameBytesMax {
             context.pointee.hasElidedRecord = true
-            return
+            if !context.pointee.keepsLargeRecords { return }
         }
         switch kind {
         case .append:

@@ -96,10 +96,10 @@ extension KeyHandle {
     func writeSetRecord(_ value: ByteView, _ deadline: Int64?) {
         if value.count > Limits.windowFrameBytesMax {
             context.pointee.hasElidedRecord = true
-        } else {
-            RecordCodec.appendSet(
-                database: database, key: name, value: value, deadline: deadline, to: &context.pointee.records)
+            if !context.pointee.keepsLargeRecords { return }
         }
+        RecordCodec.appendSet(
+            database: database, key: name, value: value, deadline: deadline, to: &context.pointee.records)
     }
 
     private func adopt(_ block: SharedBlock, _ position: SlotPosition?, _ deadline: Int64?, _ stamp: Stamp) {

@@ -41,6 +41,10 @@ public struct Partition: ~Copyable {
     var settlesAfter = Stamp.zero
     /// The latest stamp of this replica that a peer's state has shown.
     var ownPast = Stamp.zero
+    /// What that frame of this replica had told of its dependencies.
+    var ownTold = Versions()
+    /// Snapshots being written.
+    var walkers = 0
     var digestCache = DigestCache()
     /// The stamp of this replica's latest frame here.
     public internal(set) var latestOwnStamp = Stamp.zero

@@ -27,7 +27,7 @@ extension Partition {
     /// can settle now waits for `settleWhatIsStable`.
     public mutating func adopt(cut: Stamp, settleCut: Stamp, fences: Versions) {
         self.cut = max(self.cut, cut)
-        announcedByAll = max(announcedByAll, settleCut)
+        if walkers == 0 { announcedByAll = max(announcedByAll, settleCut) }
         self.fences = fences
         if receiver.deferred.isEmpty, receiver.pendingClears.isEmpty { return }
         // What a crash has lost everywhere never comes; nobody has to remember that it was removed.

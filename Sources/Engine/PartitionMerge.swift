@@ -80,7 +80,7 @@ extension Partition {
         return true
     }
 
-    private func decode(_ records: ByteView) -> [Record]? {
+    func decode(_ records: ByteView) -> [Record]? {
         var reader = ByteReader(records)
         var decoded: [Record] = []
         while !reader.isAtEnd {
@@ -96,7 +96,7 @@ extension Partition {
         return decoded
     }
 
-    private mutating func merge(
+    mutating func merge(
         _ delta: Delta, _ key: DatabaseKey, _ frame: FrameContext, _ context: inout ExecutionContext
     ) {
         key.key.withView { name in
@@ -109,7 +109,7 @@ extension Partition {
         }
     }
 
-    private mutating func mergeClear(_ database: Int, _ frame: FrameContext, _ context: inout ExecutionContext) {
+    mutating func mergeClear(_ database: Int, _ frame: FrameContext, _ context: inout ExecutionContext) {
         if !frame.isCovered(by: receiver.versions) {
             receiver.pendingClears.insert(PendingClears.Clear(context: frame, slots: .all), ofDatabase: database)
         }

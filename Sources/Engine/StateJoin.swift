@@ -132,11 +132,15 @@ extension Partition {
         for stamp in there.versions.stamps where stamp.replica != replica { receiver.versions.advance(to: stamp) }
         receiver.deferred.purge(receiver.versions)
         receiver.pendingClears.purge(receiver.versions)
-        ownPast = max(ownPast, there.versions[replica])
+        if there.versions[replica] > ownPast {
+            ownPast = there.versions[replica]
+            ownTold = joiner.head.chains.first { $0.replica == replica }?.versions ?? Versions()
+        }
         for fence in there.fences.stamps where fence.replica != replica { fences.advance(to: fence) }
         if joiner.raisesCut {
             cut = max(cut, joiner.head.cut)
-            announcedByAll = max(announcedByAll, min(joiner.settledUpTo, joiner.head.cut))
+            let settled = min(joiner.settledUpTo, joiner.head.cut)
+            if walkers == 0 { announcedByAll = max(announcedByAll, settled) }
         }
         dependencyChain.noteNews()
         digestCache.invalidate()

@@ -17,6 +17,9 @@ public struct StateRequest: Equatable, Sendable {
         self.isEmpty = isEmpty
     }
 
+    /// Of somebody who has nothing.
+    public static let everything = StateRequest(versions: Versions(), fences: Versions(), isEmpty: true)
+
     public func encode(to out: inout ByteBuffer) {
         out.append(StateExport.version)
         out.append(isEmpty ? 1 : 0 as UInt8)

@@ -23,6 +23,12 @@ public struct Stability: Sendable {
 
     public init() {}
 
+    /// Goes on where a former life of this node stood: what was stable then is.
+    public mutating func resume(cut: Stamp, settleCut: Stamp) {
+        self.cut = max(self.cut, cut)
+        self.settleCut = max(self.settleCut, settleCut)
+    }
+
     public var counted: [Replica] { members.map(\.replica) }
 
     /// Declares who counts. What is known of those who stay remains known.

@@ -158,6 +158,7 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
                 switch action {
                 case .dial(let target, let address): if endMilliseconds == nil { dial(target, address) }
                 case .close(let link): close(link)
+                case .keepMembers, .keepReplica: break
                 case .log(let severity, let text): log(severity, text)
                 }
             }

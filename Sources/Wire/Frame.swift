@@ -103,6 +103,30 @@ public enum FrameCodec {
         buffer.patch(littleEndian: UInt64(front) | UInt64(crc) << 32, at: 0)
     }
 
+    /// The partition of the frame at the front of `bytes` and its whole length, without checking it.
+    @inline(__always)
+    public static func place(of bytes: ByteView) throws(Failure) -> (partition: Int, byteCount: Int) {
+        guard bytes.count >= prefixBytes + 2 else { throw .incomplete }
+        let front = bytes.word32(at: 0).littleEndian
+        guard front >> 24 == version else { throw .version(UInt8(truncatingIfNeeded: front >> 24)) }
+        let byteCount = prefixBytes + Int(front & 0xFF_FFFF)
+        guard byteCount >= prefixBytes + 2, bytes.count >= byteCount else { throw .incomplete }
+        return (Int(bytes[prefixBytes + 1]), byteCount)
+    }
+
+    /// How many frames stand one behind the other, going by their lengths.
+    public static func count(_ bytes: ByteView) -> Int {
+        var count = 0
+        var rest = bytes
+        while rest.count >= prefixBytes {
+            let length = prefixBytes + Int(rest.word32(at: 0).littleEndian & 0xFF_FFFF)
+            count += 1
+            if length >= rest.count { break }
+            rest = rest.dropFirst(length)
+        }
+        return count
+    }
+
     public enum Failure: Error, Equatable {
         /// Not all of it is here yet.
         case incomplete

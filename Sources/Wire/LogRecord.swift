@@ -10,6 +10,7 @@
 /// The order in the log is, partition by partition, the order in which things were applied.
 import Base
 import CRDT
+import Replication
 
 public enum LogRecordKind: Int, Sendable {
     case frames = 1
@@ -17,6 +18,17 @@ public enum LogRecordKind: Int, Sendable {
     case state = 3
     case keyStates = 4
     case event = 5
+
+    /// As what an entry of the log buffer goes into the log.
+    public init(_ kind: Window.Kind) {
+        switch kind {
+        case .own, .foreign: self = .frames
+        case .ownLarge: self = .largeFrame
+        case .state: self = .state
+        case .keyStates: self = .keyStates
+        case .event: self = .event
+        }
+    }
 }
 
 public struct LogStateFlags: OptionSet, Sendable {

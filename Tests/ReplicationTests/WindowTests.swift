@@ -154,6 +154,7 @@ private final class Tally: Sendable {
                 case .end:
                     if isOver { return }
                     sched_yield()
+                case .skipped(let next): position = next
                 case .lost:
                     position = ring.window.end
                 case .frame(let next):

@@ -247,6 +247,7 @@ public final class Cluster {
                 switch action {
                 case .dial(let target, let address): dial(index, target, address)
                 case .close(let link): close(index, link)
+                case .keepMembers, .keepReplica: break
                 case .log(let severity, let text):
                     node.lines.append(ClusterNode.Line(severity: severity, text: text))
                     note("\(slots[index].number) \(severity): \(text)")

@@ -26,6 +26,8 @@ public struct KeyView: Equatable, Sendable {
 /// A frame as it stands in its origin's window.
 public struct SentFrame: Sendable {
     public let position: UInt64
+    /// Which of the frames that stand there together.
+    public let number: Int
     public let header: FrameHeader
     public let keys: [DatabaseKey]
 }
@@ -65,7 +67,10 @@ public final class SimNode {
     public static let windowBytes = 1 << 20
 
     /// A window that is small is overrun now and then by whoever does not read it.
-    public init(replica: Replica, counted: [Replica], seed: UInt64, windowBytes: Int = SimNode.windowBytes) {
+    public init(
+        replica: Replica, counted: [Replica], seed: UInt64, windowBytes: Int = SimNode.windowBytes,
+        log: LogBuffer? = nil
+    ) {
         self.replica = replica
         memory = .allocate(byteCount: Self.strideBytes * Slots.partitionCount, alignment: 64)
         windowMemory = .allocate(byteCount: windowBytes, alignment: 64)
@@ -78,7 +83,7 @@ public final class SimNode {
         let statistics = LoopStatistics(rowCount: CommandTable.shared.rowCount)
         node = Node(
             replica: replica, databaseCount: Self.databases, partitions: partitions,
-            window: Window(capacity: windowBytes, memory: windowMemory), statistics: [statistics])
+            window: Window(capacity: windowBytes, memory: windowMemory, log: log), statistics: [statistics])
         executor = Executor(
             node: node, lending: PlainLending(), statistics: statistics, random: SeededRandom(seed: seed))
         session = .allocate(capacity: 1)
@@ -187,43 +192,56 @@ public final class SimNode {
 
     /// Notes what has been written to the window since the last time.
     private func drainWindow() {
-        while true {
-            let position = readPosition
-            guard let (header, records, next) = readFrame(at: position) else { return }
-            var keys: [DatabaseKey] = []
-            records.withView { bytes in
-                var reader = ByteReader(bytes)
-                while !reader.isAtEnd {
-                    guard let record = RecordCodec.decode(&reader) else {
-                        failures.append("node \(replica) wrote a record that nobody can read")
-                        return
-                    }
-                    if case .key(let key, _) = record { keys.append(key) }
-                }
-            }
-            if Set(keys).count != keys.count { failures.append("two records of one key in \(header)") }
-            sent.append(SentFrame(position: position, header: header, keys: keys))
-            stamps[header.partition, default: []].insert(header.stamp)
+        while let (frames, next) = readFrames(at: readPosition) {
+            for (number, frame) in frames.enumerated() { note(frame.header, frame.records, number: number) }
             readPosition = next
         }
     }
 
-    /// A frame of the window, decoded from its bytes; nil behind the last one.
-    public func readFrame(at position: UInt64) -> (header: FrameHeader, records: [UInt8], next: UInt64)? {
-        var bytes = ByteBuffer()
-        switch node.window.read(at: position, into: &bytes) {
-        case .end: return nil
-        case .lost: preconditionFailure("the simulator's window is too small")
-        case .frame(let next):
-            guard let frame = try? FrameCodec.decode(bytes.view), frame.byteCount == bytes.count else {
-                preconditionFailure("node \(replica) wrote a frame that nobody can read")
+    private func note(_ header: FrameHeader, _ records: [UInt8], number: Int) {
+        var keys: [DatabaseKey] = []
+        records.withView { bytes in
+            var reader = ByteReader(bytes)
+            while !reader.isAtEnd {
+                guard let record = RecordCodec.decode(&reader) else {
+                    failures.append("node \(replica) wrote a record that nobody can read")
+                    return
+                }
+                if case .key(let key, _) = record { keys.append(key) }
             }
-            return (frame.header, frame.records.array, next)
+        }
+        if Set(keys).count != keys.count { failures.append("two records of one key in \(header)") }
+        sent.append(SentFrame(position: readPosition, number: number, header: header, keys: keys))
+        stamps[header.partition, default: []].insert(header.stamp)
+    }
+
+    /// The next frames that this node wrote, of those at `position` and behind it: one, or the several of a MULTI,
+    /// decoded from their bytes. Nil behind the last.
+    public func readFrames(at position: UInt64) -> (frames: [(header: FrameHeader, records: [UInt8])], next: UInt64)? {
+        var bytes = ByteBuffer()
+        var position = position
+        while true {
+            switch node.window.read(at: position, into: &bytes) {
+            case .end: return nil
+            case .lost: preconditionFailure("the simulator's window is too small")
+            case .skipped(let next): position = next
+            case .frame(let next):
+                var frames: [(header: FrameHeader, records: [UInt8])] = []
+                var rest = bytes.view
+                while !rest.isEmpty {
+                    guard let frame = try? FrameCodec.decode(rest) else {
+                        preconditionFailure("node \(replica) wrote a frame that nobody can read")
+                    }
+                    frames.append((frame.header, frame.records.array))
+                    rest = rest.dropFirst(frame.byteCount)
+                }
+                return (frames, next)
+            }
         }
     }
 
     public func receive(_ header: FrameHeader, _ records: [UInt8]) -> MergeOutcome {
-        records.withView { executor.receive(header, records: $0) }
+        records.withView { executor.receive(header, records: $0, bytes: .empty) }
     }
 
     // MARK: looking

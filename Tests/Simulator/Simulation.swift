@@ -203,7 +203,7 @@ public struct Simulation {
     }
 
     private mutating func offer(_ frame: SentFrame, from origin: Int, to node: Int) -> MergeOutcome {
-        guard let (header, records, _) = nodes[origin].readFrame(at: frame.position) else {
+        guard let (header, records) = nodes[origin].readFrames(at: frame.position)?.frames[frame.number] else {
             fail("a frame has left the window")
             return .malformed
         }

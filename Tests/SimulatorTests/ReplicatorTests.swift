@@ -51,6 +51,7 @@ private final class Desk {
             for action in actions {
                 switch action {
                 case .dial(let target, _): dials.append(target)
+                case .keepMembers, .keepReplica: break
                 case .log(_, let text): lines.append(text)
                 case .close(let link): replicator.closed(link: link, reason: "", moment)
                 }

@@ -10,6 +10,15 @@ static inline void a2_prefetch_read(const void *_Nonnull address) { __builtin_pr
 
 static inline void a2_prefetch_write(const void *_Nonnull address) { __builtin_prefetch(address, 1, 3); }
 
+// For a loop that waits for another processor.
+static inline void a2_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 static inline int a2_memory_compare(const void *_Nonnull left, const void *_Nonnull right, size_t count) {
     return memcmp(left, right, count);
 }

@@ -1,0 +1,83 @@
+/// The log's side of the window: how far its one reader has come, and what stands beside the ring.
+///
+/// Peers may fall behind the window; the log must not, because what it has not read would be lost. Clients are held
+/// back long before the ring is full of unread entries; whoever writes all the same waits here for room.
+import Base
+import CIntrinsics
+import Synchronization
+
+/// Bytes too many for the ring, on their way into the log. Nobody changes them any more.
+public final class LargeBody: @unchecked Sendable {
+    private let buffer: ByteBuffer
+
+    init(_ buffer: consuming ByteBuffer) { self.buffer = buffer }
+
+    public var view: ByteView { buffer.view }
+}
+
+public final class LogBuffer: Sendable {
+    private let capacityBytes = Atomic<UInt64>(0)
+    /// Everything before it has been copied out of the ring.
+    private let consumedPosition = Atomic<UInt64>(0)
+    /// Everything before it is on the disk.
+    private let durable = Atomic<UInt64>(0)
+    /// Nothing is answered or sent before it is durable: `fsync always`.
+    public let isSynchronous = Atomic<Bool>(false)
+    private let besideBytes = Atomic<Int>(0)
+    private let beside = Guarded<[(position: UInt64, body: LargeBody)]>([])
+
+    public init() {}
+
+    func begin(at position: UInt64, capacity: Int) {
+        capacityBytes.store(UInt64(capacity), ordering: .relaxed)
+        consumedPosition.store(position, ordering: .relaxed)
+        durable.store(position, ordering: .relaxed)
+    }
+
+    public var consumed: UInt64 { consumedPosition.load(ordering: .acquiring) }
+
+    /// Everything of the window before this position would be there after a crash.
+    public var durablePosition: UInt64 { durable.load(ordering: .acquiring) }
+
+    /// Bytes that wait to be written, where the window ends at `end`.
+    public func backlogBytes(end: UInt64) -> Int {
+        Int(truncatingIfNeeded: end &- consumedPosition.load(ordering: .relaxed))
+            + besideBytes.load(ordering: .relaxed)
+    }
+
+    // MARK: Writers
+
+    @inline(__always)
+    func waitForRoom(upTo end: UInt64) {
+        if end &- consumedPosition.load(ordering: .acquiring) <= capacityBytes.load(ordering: .relaxed) { return }
+        waitLong(upTo: end)
+    }
+
+    /// The last resort: commands are held back at half of it.
+    @inline(never)
+    private func waitLong(upTo end: UInt64) {
+        while end &- consumedPosition.load(ordering: .acquiring) > capacityBytes.load(ordering: .relaxed) {
+            a2_pause()
+        }
+    }
+
+    func put(_ body: LargeBody, at position: UInt64) {
+        besideBytes.add(body.view.count, ordering: .relaxed)
+        beside.withLock { $0.append((position: position, body: body)) }
+    }
+
+    // MARK: The reader
+
+    /// What stands beside the entry at `position`; the caller alone has it then.
+    public func takeBeside(_ position: UInt64) -> LargeBody? {
+        let body = beside.withLock { entries in
+            entries.firstIndex { $0.position == position }.map { entries.remove(at: $0).body }
+        }
+        if let body { besideBytes.subtract(body.view.count, ordering: .relaxed) }
+        return body
+    }
+
+    public func consume(upTo position: UInt64) { consumedPosition.store(position, ordering: .releasing) }
+
+    public func noteDurable(upTo position: UInt64) { durable.store(position, ordering: .releasing) }
+}

@@ -1,0 +1,154 @@
+/// A node made again out of its log, and of a snapshot and the rest of it, shows what it showed before.
+import Base
+import CRDT
+import Commands
+import Core
+import Engine
+import Glibc
+import Replication
+import Testing
+import Wire
+
+@testable import Simulator
+
+@Suite struct ReplayTests {
+    private static let runs = getenv("A2_SIM_RUNS").flatMap { UInt64(String(cString: $0)) } ?? 40
+
+    /// A node without peers, under random commands.
+    private final class Lone {
+        let node: SimNode
+        var log: SimLog
+        var workload: Workload
+        var now: Int64 = 1_750_000_000_000
+
+        init(seed: UInt64) {
+            node = SimNode(
+                replica: Replica(node: 3, generation: 0), counted: [Replica(node: 3, generation: 0)], seed: seed,
+                log: LogBuffer())
+            log = SimLog(of: node)
+            workload = Workload(random: SeededRandom(seed: seed))
+        }
+
+        func step() {
+            now += Int64(workload.random.below(4))
+            workload.now = now
+            node.setClock(now)
+            switch workload.random.below(30) {
+            case 0: transact()
+            case 1: _ = node.run(["SET", "{a}big", String(repeating: "x", count: 300_000)].map { Array($0.utf8) })
+            case 2: if workload.chance(20) { _ = node.run([Array("FLUSHDB".utf8)]) }
+            case 3: _ = node.executor.maintain(Workload.partitions[workload.random.below(2)], bucketsMax: 16)
+            default: _ = node.run(workload.command(), plainly: workload.chance(70))
+            }
+            log.drain(node)
+        }
+
+        private func transact() {
+            _ = node.run([Array("MULTI".utf8)])
+            for _ in 0..<workload.random.below(6) { _ = node.run(workload.command()) }
+            for key in Workload.pair { _ = node.run([Array("INCR".utf8), key]) }
+            _ = node.run([Array("EXEC".utf8)])
+        }
+    }
+
+    private func views(_ node: SimNode, at now: Int64) -> [KeyView] {
+        (Workload.keys + Workload.pair + [Array("{a}big".utf8)]).map { node.view($0, at: now) }
+    }
+
+    private func digest(_ node: SimNode) -> [UInt128] {
+        Workload.partitions.map { node.partition($0).pointee.digest(before: .max, key: (1, 2)).sum }
+    }
+
+    private func expectSame(_ again: SimNode, _ lone: Lone, _ what: String) {
+        #expect(views(again, at: lone.now) == views(lone.node, at: lone.now), "\(what)")
+        #expect(digest(again) == digest(lone.node), "\(what)")
+        for partition in Workload.partitions {
+            #expect(
+                again.partition(partition).pointee.versions == lone.node.partition(partition).pointee.versions,
+                "\(what)")
+            #expect(
+                again.partition(partition).pointee.latestOwnStamp
+                    == lone.node.partition(partition).pointee.latestOwnStamp, "\(what)")
+            #expect(again.partition(partition).pointee.history == History(), "\(what)")
+        }
+    }
+
+    private func fresh(seed: UInt64) -> SimNode {
+        SimNode(
+            replica: Replica(node: 3, generation: 0), counted: [Replica(node: 3, generation: 0)], seed: seed,
+            log: LogBuffer())
+    }
+
+    private func replayer(_ node: SimNode, _ now: Int64) -> LogReplayer<PlainLending> {
+        LogReplayer(node: node.node, cluster: "a2", share: 0, of: 1, countsOthers: false, nowMilliseconds: now)
+    }
+
+    @Test("A node without peers comes back out of its log as it was")
+    func wholeLog() throws {
+        for seed in 0..<Self.runs {
+            let lone = Lone(seed: seed)
+            for _ in 0..<300 { lone.step() }
+            let again = fresh(seed: seed ^ 99)
+            var replayer = replayer(again, lone.now)
+            for entry in lone.log.entries {
+                do {
+                    try entry.content.withView { bytes throws(ReplayFailure) in
+                        try replayer.replay(kind: entry.kind, bytes)
+                    }
+                } catch {
+                    Issue.record("seed \(seed): \(error)")
+                    return
+                }
+            }
+            replayer.finish(as: again.replica, leaseMilliseconds: lone.now)
+            settle(lone.node)
+            expectSame(again, lone, "seed \(seed)")
+        }
+    }
+
+    @Test("A snapshot taken while writes go on, and the log from where it began, make the same node")
+    func snapshotAndLog() throws {
+        for seed in 0..<Self.runs {
+            let lone = Lone(seed: seed)
+            for _ in 0..<lone.workload.random.below(200) { lone.step() }
+            let start = lone.log.entries.count
+            var states: [Int: [UInt8]] = [:]
+            for partition in 0..<Slots.partitionCount {
+                var export = StateExport(.everything)
+                var bytes = ByteBuffer()
+                export.writeHead(lone.node.partition(partition), into: &bytes)
+                while !export.writeSlice(lone.node.partition(partition), bucketsMax: 1, into: &bytes) {
+                    lone.step()
+                }
+                if Workload.partitions.contains(partition) { lone.step() }
+                states[partition] = bytes.array
+            }
+            for _ in 0..<100 { lone.step() }
+            let again = fresh(seed: seed ^ 7)
+            var replayer = replayer(again, lone.now)
+            do {
+                for partition in 0..<Slots.partitionCount {
+                    guard let state = states[partition] else { continue }
+                    try state.withView { bytes throws(ReplayFailure) in try replayer.reload(partition, bytes) }
+                }
+                for entry in lone.log.entries[start...] {
+                    try entry.content.withView { bytes throws(ReplayFailure) in
+                        try replayer.replay(kind: entry.kind, bytes)
+                    }
+                }
+            } catch {
+                Issue.record("seed \(seed): \(error)")
+                return
+            }
+            replayer.finish(as: again.replica, leaseMilliseconds: lone.now)
+            settle(lone.node)
+            expectSame(again, lone, "seed \(seed)")
+        }
+    }
+
+    private func settle(_ node: SimNode) {
+        for partition in Workload.partitions {
+            for _ in 0..<20 { _ = node.executor.maintain(partition, bucketsMax: 16) }
+        }
+    }
+}
