@@ -116,15 +116,35 @@ extension Entry {
         }
         let deadline = hasDeadline ? deadlineMilliseconds : nil
         if let deadline, deadline <= milliseconds { return nil }
-        var fingerprint = Fingerprint(key: clusterKey)
-        fingerprint.begin(database, key)
         switch kind {
-        case .integer: Array(String(integer).utf8).withView { fingerprint.combine(string: $0) }
-        case .shared: fingerprint.combine(string: block.view)
-        case .bytes, .general, .counter: fingerprint.combine(string: inlineBytes)
+        case .integer:
+            return Array(String(integer).utf8).withView {
+                Fingerprint.ofString($0, database: database, name: key, deadline: deadline, key: clusterKey)
+            }
+        case .shared:
+            return Fingerprint.ofString(block.view, database: database, name: key, deadline: deadline, key: clusterKey)
+        case .bytes, .general, .counter:
+            return Fingerprint.ofString(inlineBytes, database: database, name: key, deadline: deadline, key: clusterKey)
         }
-        fingerprint.combine(UInt64(bitPattern: deadline ?? -1))
-        return fingerprint.finish()
+    }
+}
+
+extension StateEntry {
+    /// The same of a key as a state shows it. Nil also where its name alone is there.
+    func fingerprint(at milliseconds: Int64, key clusterKey: (UInt64, UInt64)) -> UInt128? {
+        switch self {
+        case .plain(let entry):
+            if let deadline = entry.deadline, deadline <= milliseconds { return nil }
+            func ofString(_ value: ByteView) -> UInt128 {
+                Fingerprint.ofString(
+                    value, database: entry.database, name: entry.key, deadline: entry.deadline, key: clusterKey)
+            }
+            guard let integer = entry.integer else { return ofString(entry.value) }
+            return Array(String(integer).utf8).withView { ofString($0) }
+        case .general(let database, let name, let state):
+            return state.fingerprint(database: database, name: name, at: milliseconds, key: clusterKey)
+        case .name: return nil
+        }
     }
 }
 
@@ -151,6 +171,16 @@ extension KeyState {
 }
 
 extension Fingerprint {
+    fileprivate static func ofString(
+        _ value: ByteView, database: Int, name: ByteView, deadline: Int64?, key: (UInt64, UInt64)
+    ) -> UInt128 {
+        var fingerprint = Fingerprint(key: key)
+        fingerprint.begin(database, name)
+        fingerprint.combine(string: value)
+        fingerprint.combine(UInt64(bitPattern: deadline ?? -1))
+        return fingerprint.finish()
+    }
+
     fileprivate mutating func begin(_ database: Int, _ name: ByteView) {
         combine(UInt64(database))
         combine(UInt64(name.count))

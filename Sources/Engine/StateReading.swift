@@ -3,18 +3,20 @@
 import Base
 import CRDT
 
-enum StateFailure: Error {
+public enum StateFailure: Error, Equatable {
     case malformed
     case version(UInt8)
 }
 
-struct StateHead {
-    var salt: UInt64 = 0
+public struct StateHead: Sendable {
+    public var salt: UInt64 = 0
     /// What the sender knew before it wrote the first key.
-    var context = StateContext(versions: Versions())
-    var cut = Stamp.zero
+    public var context = StateContext(versions: Versions())
+    public var cut = Stamp.zero
     /// What the last frame of each origin depends on.
-    var chains: [(replica: Replica, versions: Versions)] = []
+    public var chains: [(replica: Replica, versions: Versions)] = []
+
+    public init() {}
 }
 
 /// Keys, and what the sender knew when it wrote them.
@@ -24,23 +26,28 @@ struct StateSlice {
 }
 
 /// One key of a slice.
-enum StateEntry {
+public enum StateEntry {
     case plain(PlainEntry)
     case general(database: Int, key: ByteView, KeyState)
     /// Left out.
     case name(UInt64)
 }
 
-struct PlainEntry {
-    var database = 0
-    var key = ByteView.empty
-    var stamp = Stamp.zero
-    var deadline: Int64?
-    var value = ByteView.empty
-    var integer: Int64?
-    var isRaw = false
+/// A string, or a number, that one write made what it is.
+public struct PlainEntry {
+    public var database = 0
+    public var key = ByteView.empty
+    public var stamp = Stamp.zero
+    public var deadline: Int64?
+    /// Empty where it is a number.
+    public var value = ByteView.empty
+    public var integer: Int64?
+    /// Keeps its bytes as they are, whatever they spell: SETRANGE and the like made it.
+    public var isRaw = false
 
-    func state(settledUpTo cut: Stamp) -> KeyState {
+    public init() {}
+
+    public func state(settledUpTo cut: Stamp) -> KeyState {
         let bytes = integer.map { Array(String($0).utf8) } ?? value.array
         return KeyState(value: bytes, stamp: stamp, deadline: deadline, isSettled: stamp <= cut)
     }
@@ -74,6 +81,57 @@ struct StateDocument {
         guard reader.isValid, reader.isAtEnd else { throw .malformed }
         self.head = head
         self.slices = slices
+    }
+}
+
+/// A state read from front to back, for those who look at one without joining it.
+public struct StateReader {
+    public enum Item {
+        /// What the sender knew when it wrote the keys that follow; `deferred` and clears are the head's.
+        case slice(StateContext)
+        case entry(StateEntry)
+        case endOfSlice
+    }
+
+    public let head: StateHead
+    private var reader: ByteReader
+    private let databases: Int
+    private var isInSlice = false
+    private var isDone = false
+
+    public init(_ bytes: ByteView, databases: Int = Limits.databasesMax) throws(StateFailure) {
+        reader = ByteReader(bytes)
+        self.databases = databases
+        let version = reader.byte()
+        guard reader.isValid else { throw .malformed }
+        guard version == StateExport.version else { throw .version(version) }
+        guard let head = reader.stateHead(databases: databases) else { throw .malformed }
+        self.head = head
+    }
+
+    /// Nil behind the last.
+    public mutating func next() throws(StateFailure) -> Item? {
+        if isDone { return nil }
+        if isInSlice {
+            if let entry = reader.stateEntry(databases: databases) { return .entry(entry) }
+            guard reader.isValid else { throw .malformed }
+            isInSlice = false
+            return .endOfSlice
+        }
+        switch reader.byte() {
+        case StateExport.Tag.slice:
+            var context = StateContext(versions: reader.versions())
+            context.fences = reader.versions()
+            context.settleCut = reader.readStamp()
+            guard reader.isValid else { throw .malformed }
+            isInSlice = true
+            return .slice(context)
+        case StateExport.Tag.endOfState:
+            guard reader.isValid, reader.isAtEnd else { throw .malformed }
+            isDone = true
+            return nil
+        default: throw .malformed
+        }
     }
 }
 
