@@ -66,7 +66,7 @@ _a2() {
         [[ -n $words ]] || words="--help"
         ;;
     help)
-        [[ -n $words ]] || words="serve completions version --help"
+        [[ -n $words ]] || words="serve completions version help --help"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -60,5 +60,5 @@ complete -c a2 -n '__fish_seen_subcommand_from completions' -l help -d 'Show hel
 
 complete -c a2 -n '__fish_seen_subcommand_from version' -l help -d 'Show help and exit.'
 
-complete -c a2 -n '__fish_seen_subcommand_from help' -a 'serve completions version'
+complete -c a2 -n '__fish_seen_subcommand_from help' -a 'serve completions version help'
 complete -c a2 -n '__fish_seen_subcommand_from help' -l help -d 'Show help and exit.'

@@ -1,186 +1,170 @@
-/// The command line: which subcommands there are, and how their arguments read.
+/// The command line as tables: which subcommands there are, their verbs and their flags. Arguments.swift reads it,
+/// and help, completions and the manual are rendered from it.
 ///
-/// To add a subcommand: its row in `Subcommand.all`. Help, completions and the manual follow.
+/// How a tool adds itself, in one commit:
+/// 1. Its rows stand in a file of their own, such as BenchCommandLine.swift: a `Subcommand` with flags, examples and
+///    `manual`; `isHidden: true` (of it or of a single verb) keeps what does not work yet out of sight.
+/// 2. Sources/a2/main.swift gets `case "bench": return BenchMain.run(arguments)`, and `isHidden` goes.
+/// 3. `A2_REWRITE=1 swift test --filter CommandLine` writes completions and pages.
+///
+/// The tool reads `arguments.verb?.name`, `arguments.operands`, `arguments.has("json")`, `arguments.value("uri")`,
+/// `try arguments.integer("port", in: 1...65535) ?? 6379`; a UsageError it throws or passes on ends as
+/// ExitStatus.usage.
 
 /// A flag of one subcommand that is not an option of the server.
 public struct CommandFlag: Sendable {
+    /// Without the dashes.
     public let name: String
+    /// The short spelling: "p" for `-p`.
+    public let letter: Character?
+    /// What stands for the value in help, as PORT; nil for a switch. FILE and DIR are completed as such.
+    public let value: String?
+    /// The words a value may be, for completion and for `Arguments.choice`.
+    public let words: [String]
+    /// Whether each value counts; otherwise the last one given wins, as in Redis' tools.
+    public let isRepeatable: Bool
+    /// Other long names, which Redis' tools have.
+    public let aliases: [String]
+    /// The heading it stands under in help.
+    public let section: String
     public let summary: String
+
+    public init(
+        _ name: String, letter: Character? = nil, value: String? = nil, words: [String] = [],
+        isRepeatable: Bool = false, aliases: [String] = [], section: String = "Flags", _ summary: String
+    ) {
+        self.name = name
+        self.letter = letter
+        self.value = value ?? (words.isEmpty ? nil : words.joined(separator: "|"))
+        self.words = words
+        self.isRepeatable = isRepeatable
+        self.aliases = aliases
+        self.section = section
+        self.summary = summary
+    }
+
+    /// `-p, --port PORT`.
+    public var spelling: String {
+        (letter.map { "-\($0), " } ?? "") + "--" + name + (value.map { " " + $0 } ?? "")
+    }
 }
 
+/// What the page of a tool says besides its flags.
+public struct ManualNotes: Sendable {
+    /// What differs from, or adds to, `ExitStatus.meanings`.
+    public let exitStatuses: [(status: Int32, meaning: String)]
+    public let environment: [(name: String, meaning: String)]
+    public let files: [(path: String, meaning: String)]
+    /// Pages besides those of a2, as "redis-cli(1)".
+    public let seeAlso: [String]
+    /// Paragraphs under headings of their own, after the flags.
+    public let sections: [(heading: String, paragraphs: [String])]
+
+    public init(
+        exitStatuses: [(status: Int32, meaning: String)] = [], environment: [(name: String, meaning: String)] = [],
+        files: [(path: String, meaning: String)] = [], seeAlso: [String] = [],
+        sections: [(heading: String, paragraphs: [String])] = []
+    ) {
+        self.exitStatuses = exitStatuses
+        self.environment = environment
+        self.files = files
+        self.seeAlso = seeAlso
+        self.sections = sections
+    }
+}
+
+/// A subcommand, or one of its verbs.
 public struct Subcommand: Sendable {
     public let name: String
     public let summary: String
-    /// Operands as help shows them.
+    /// Operands as help shows them; FILE and DIR are completed as such.
     public let operands: String
+    public let operandsMin: Int
+    /// `.max` for any number.
     public let operandsMax: Int
     /// The words an operand may be, for completion.
     public let operandWords: [String]
+    /// Of a subcommand with verbs: those every verb has.
     public let flags: [CommandFlag]
+    public let verbs: [Subcommand]
+    /// The verb that is meant where none is named.
+    public let defaultVerb: String?
+    /// Whether all that follows the first operand is an operand, as in `a2 console SET key -1`.
+    public let stopsAtOperand: Bool
     /// Whether the options of the server are flags of it.
     public let takesOptions: Bool
     public let isHidden: Bool
     public let description: String
     public let examples: [(command: String, meaning: String)]
+    public let manual: ManualNotes
+    /// The subcommand a verb belongs to, and the flags it has from there.
+    public private(set) var parentName: String?
+    private var inheritedFlags: [CommandFlag] = []
 
-    init(
-        _ name: String, _ summary: String, operands: String = "", operandsMax: Int = 0, operandWords: [String] = [],
-        flags: [CommandFlag] = [], takesOptions: Bool = false, isHidden: Bool = false, description: String = "",
-        examples: [(command: String, meaning: String)] = []
+    public init(
+        _ name: String, _ summary: String, operands: String = "", operandsMin: Int = 0, operandsMax: Int = 0,
+        operandWords: [String] = [], flags: [CommandFlag] = [], verbs: [Subcommand] = [], defaultVerb: String? = nil,
+        stopsAtOperand: Bool = false, takesOptions: Bool = false, isHidden: Bool = false, description: String = "",
+        examples: [(command: String, meaning: String)] = [], manual: ManualNotes = ManualNotes()
     ) {
         self.name = name
         self.summary = summary
         self.operands = operands
+        self.operandsMin = operandsMin
         self.operandsMax = operandsMax
         self.operandWords = operandWords
         self.flags = flags
+        self.verbs = verbs.map { verb in
+            var verb = verb
+            verb.parentName = name
+            verb.inheritedFlags = flags
+            return verb
+        }
+        self.defaultVerb = defaultVerb
+        self.stopsAtOperand = stopsAtOperand
         self.takesOptions = takesOptions
         self.isHidden = isHidden
         self.description = description
         self.examples = examples
+        self.manual = manual
     }
 
-    public static let helpFlag = CommandFlag(name: "help", summary: "Show help and exit.")
-
     public static let all: [Subcommand] = [
+        serve, console, bench, snapshot, inspect,
         Subcommand(
-            "serve", "Run a node.",
-            flags: [
-                CommandFlag(name: "check-config", summary: "Print the merged configuration with its sources and exit."),
-                CommandFlag(name: "json", summary: "With --check-config: print JSON."),
-                CommandFlag(name: "generate-config", summary: "Print a commented configuration file and exit."),
-            ],
-            takesOptions: true,
-            description: "Serves Redis clients on --port until SIGTERM or SIGINT. Every option can be a flag, an "
-                + "A2_ variable or a key of the configuration file; flags win over variables, variables over the file.",
-            examples: [
-                ("a2 serve --ephemeral", "serve on 127.0.0.1:6379, data in memory only"),
-                ("a2 serve --bind '*' --password-file /etc/a2/password", "serve the network, with a password"),
-                ("A2_MAXMEMORY=1gb a2 serve --maxmemory-policy allkeys-lru", "a cache of one gigabyte"),
-                (
-                    "a2 serve --node-id 2 --port 6380 --peer-port 16380 --peer 127.0.0.1",
-                    "a second node on this machine, linked with the first"
-                ),
-                ("a2 serve --check-config", "show what would be used, and from where"),
-            ]),
-        Subcommand(
-            "completions", "Print completions for a shell.", operands: "bash|zsh|fish", operandsMax: 1,
+            "completions", "Print completions for a shell.", operands: "bash|zsh|fish", operandsMin: 1, operandsMax: 1,
             operandWords: ["bash", "zsh", "fish"],
             description: "Prints a script for the shell named.",
             examples: [("a2 completions bash > /usr/share/bash-completion/completions/a2", "install for bash")]),
-        Subcommand("version", "Print the version."),
+        Subcommand("version", "Print the version.", examples: [("a2 version", "print the version")]),
         Subcommand(
-            "help", "Show help for a subcommand.", operands: "[SUBCOMMAND]", operandsMax: 1,
-            operandWords: ["serve", "completions", "version"]),
+            "help", "Show help for a subcommand.", operands: "[SUBCOMMAND [VERB]]", operandsMax: 2,
+            examples: [("a2 help serve", "every option of serve")]),
         Subcommand(
-            "man", "Print a page of the manual.", operands: "PAGE", operandsMax: 1,
+            "man", "Print a page of the manual.", operands: "PAGE", operandsMin: 1, operandsMax: 1,
             operandWords: ManualPages.names, isHidden: true),
     ]
 
+    public static var visible: [Subcommand] { all.filter { !$0.isHidden } }
+
     public static func named(_ name: String) -> Subcommand? { all.first { $0.name == name } }
 
-    public var allFlags: [CommandFlag] { flags + [Self.helpFlag] }
-}
+    public func verb(named name: String) -> Subcommand? { verbs.first { $0.name == name } }
 
-/// Arguments that make no sense; the message says what would.
-public struct UsageError: Error, Equatable, CustomStringConvertible {
-    public let description: String
-}
+    public var visibleVerbs: [Subcommand] { verbs.filter { !$0.isHidden } }
 
-/// The arguments of `a2`, read.
-public struct Arguments: Sendable {
-    public let subcommand: Subcommand
-    public private(set) var options: [FlagValue] = []
-    public private(set) var flags: Set<String> = []
-    public private(set) var operands: [String] = []
+    public static let helpFlag = CommandFlag("help", "Show help and exit.")
 
-    /// From the arguments after the program's name. No arguments at all read as `help`.
-    public init(_ arguments: [String]) throws(UsageError) {
-        switch arguments.first {
-        case nil, "-h", "--help": subcommand = Self.subcommand("help")
-        case "-V", "--version": subcommand = Self.subcommand("version")
-        case let name?:
-            guard let known = Subcommand.named(name) else { throw Self.unknown(name) }
-            subcommand = known
-        }
-        var rest = arguments.dropFirst()
-        while let argument = rest.popFirst() {
-            if argument == "--" {
-                operands += rest
-                break
-            } else if argument == "-h" {
-                flags.insert("help")
-            } else if argument.hasPrefix("--") {
-                try readFlag(argument, &rest)
-            } else if argument.hasPrefix("-"), argument != "-" {
-                throw UsageError(description: "unknown flag '\(argument)'" + tryHelp)
-            } else {
-                operands.append(argument)
-            }
-        }
-        if operands.count > subcommand.operandsMax {
-            throw UsageError(description: "unexpected argument '\(operands[subcommand.operandsMax])'" + tryHelp)
-        }
-    }
+    /// With those of the subcommand a verb belongs to, and --help.
+    public var allFlags: [CommandFlag] { flags + inheritedFlags + [Self.helpFlag] }
 
-    private static func subcommand(_ name: String) -> Subcommand {
-        guard let found = Subcommand.named(name) else { preconditionFailure("no subcommand \(name)") }
-        return found
-    }
+    /// `bench converge`.
+    public var path: String { (parentName.map { $0 + " " } ?? "") + name }
 
-    private static func unknown(_ name: String) -> UsageError {
-        let kind = name.hasPrefix("-") ? "flag" : "subcommand"
-        let near = nearestWord(to: name, among: Subcommand.all.filter { !$0.isHidden }.map(\.name))
-        let hint = near.map { "; did you mean '\($0)'?" } ?? ""
-        return UsageError(description: "unknown \(kind) '\(name)'\(hint)\nTry 'a2 help'.")
-    }
+    /// Whether `-h VALUE` names a host, as in Redis' tools; a `-h` at the very end asks for help all the same.
+    public var bareLetterHIsHelp: Bool { allFlags.contains { $0.letter == "h" } }
 
-    private var tryHelp: String { "\nTry 'a2 help \(subcommand.name)'." }
+    func flag(named name: String) -> CommandFlag? { allFlags.first { $0.name == name || $0.aliases.contains(name) } }
 
-    private mutating func readFlag(_ argument: String, _ rest: inout ArraySlice<String>) throws(UsageError) {
-        let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        let name = String(parts[0])
-        let given = parts.count > 1 ? String(parts[1]) : nil
-        if subcommand.allFlags.contains(where: { $0.name == name }) {
-            if given != nil { throw UsageError(description: "--\(name) takes no value" + tryHelp) }
-            flags.insert(name)
-            return
-        }
-        if subcommand.takesOptions, let row = OptionTable.row(named: name) {
-            var value = given ?? ""
-            if given == nil { value = try Self.value(for: row, spelled: name, &rest) }
-            options.append(FlagValue(option: row.option, value: value, spelling: "--" + name))
-            return
-        }
-        if subcommand.takesOptions, name.hasPrefix("no-"), given == nil,
-            let row = OptionTable.row(named: String(name.dropFirst(3))), row.kind == .flag
-        {
-            options.append(FlagValue(option: row.option, value: "no", spelling: "--" + name))
-            return
-        }
-        var known = subcommand.allFlags.map(\.name)
-        if subcommand.takesOptions { known += OptionTable.rows.map(\.name) }
-        let hint = nearestWord(to: name, among: known).map { "; did you mean '--\($0)'?" } ?? ""
-        throw UsageError(description: "unknown flag '--\(name)'" + hint + tryHelp)
-    }
-
-    /// The next argument; a yes-or-no option may stand alone.
-    private static func value(
-        for row: OptionRow, spelled name: String, _ rest: inout ArraySlice<String>
-    ) throws(UsageError) -> String {
-        if row.kind == .flag {
-            if let next = rest.first, ["yes", "no", "true", "false"].contains(next.lowercased()) {
-                rest = rest.dropFirst()
-                return next
-            }
-            return "yes"
-        }
-        guard let next = rest.popFirst() else {
-            throw UsageError(description: "--\(name) needs a value: \(row.kind.placeholder)")
-        }
-        return next
-    }
-
-    /// The value of --config, if given.
-    public var configurationPath: String? { options.last { $0.option == .config }?.value }
+    func flag(letter: Character) -> CommandFlag? { allFlags.first { $0.letter == letter } }
 }

@@ -12,9 +12,13 @@ public enum Completions {
     }
 
     private static let note = "Made by `a2 completions`; do not edit."
-    private static var commands: [Subcommand] { Subcommand.all.filter { !$0.isHidden } }
+    private static var commands: [Subcommand] { Subcommand.visible }
 
     private static func rows(_ command: Subcommand) -> [OptionRow] { command.takesOptions ? OptionTable.rows : [] }
+
+    private static func words(_ command: Subcommand) -> [String] {
+        command.name == "help" ? commands.map(\.name) : command.operandWords
+    }
 
     /// The words a value may be, for options that have few.
     private static func words(_ row: OptionRow) -> [String] {
@@ -59,7 +63,7 @@ public enum Completions {
                 text += "        esac\n"
             }
             let flags = command.allFlags.map { "--" + $0.name } + options.map { "--" + $0.name }
-            let all = (command.operandWords + flags).joined(separator: " ")
+            let all = (words(command) + flags).joined(separator: " ")
             text += "        [[ -n $words ]] || words=\"\(all)\"\n        ;;\n"
         }
         return text + """
@@ -121,8 +125,8 @@ public enum Completions {
                 let repeats = row.kind == .list ? "*" : ""
                 text += " \\\n            '\(repeats)--\(row.name)=[\(zshQuoted(row.summary))]:\(action)'"
             }
-            if !command.operandWords.isEmpty {
-                text += " \\\n            '1:word:(\(command.operandWords.joined(separator: " ")))'"
+            if !words(command).isEmpty {
+                text += " \\\n            '1:word:(\(words(command).joined(separator: " ")))'"
             }
             text += "\n        ;;\n"
         }
@@ -147,8 +151,8 @@ public enum Completions {
         for command in commands {
             let here = "complete -c a2 -n '__fish_seen_subcommand_from \(command.name)'"
             text += "\n"
-            if !command.operandWords.isEmpty {
-                text += "\(here) -a \(fishQuoted(command.operandWords.joined(separator: " ")))\n"
+            if !words(command).isEmpty {
+                text += "\(here) -a \(fishQuoted(words(command).joined(separator: " ")))\n"
             }
             for flag in command.allFlags { text += "\(here) -l \(flag.name) -d \(fishQuoted(flag.summary))\n" }
             for row in rows(command) {

@@ -3,7 +3,7 @@
 public enum Help {
     /// What `a2` alone and `a2 help` print.
     public static var overview: String {
-        let commands = Subcommand.all.filter { !$0.isHidden }
+        let commands = Subcommand.visible
         return """
             a2 — a Redis-compatible database that every region writes to at once
 
@@ -27,7 +27,12 @@ public enum Help {
         if !subcommand.examples.isEmpty {
             text += "\nExamples:\n" + columns(subcommand.examples.map { ($0.command, $0.meaning) }) + "\n"
         }
-        text += "\nFlags:\n" + columns(subcommand.allFlags.map { ("--" + $0.name, $0.summary) }) + "\n"
+        if !subcommand.visibleVerbs.isEmpty {
+            text += "\nVerbs:\n" + columns(subcommand.visibleVerbs.map { ($0.name, $0.summary) }) + "\n"
+        }
+        for (heading, flags) in subcommand.flagSections {
+            text += "\n\(heading):\n" + columns(flags.map { ($0.spelling, $0.summary) }) + "\n"
+        }
         if subcommand.takesOptions {
             for section in OptionTable.sections {
                 let rows = OptionTable.rows.filter { $0.section == section }
@@ -39,9 +44,25 @@ public enum Help {
         return text
     }
 
+    /// What `a2 help WORDS` prints.
+    public static func text(forWords words: [String]) throws(UsageError) -> String {
+        guard let name = words.first else { return overview }
+        guard let subcommand = Subcommand.named(name) else {
+            let hint = Arguments.didYouMean(name, Subcommand.visible.map(\.name))
+            throw UsageError("unknown subcommand '\(name)'" + hint + "\nTry 'a2 help'.")
+        }
+        guard words.count > 1 else { return text(for: subcommand) }
+        guard let verb = subcommand.verb(named: words[1]) else {
+            let hint = Arguments.didYouMean(words[1], subcommand.visibleVerbs.map(\.name))
+            throw UsageError("unknown verb '\(words[1])' of a2 \(name)" + hint + "\nTry 'a2 help \(name)'.")
+        }
+        return text(for: verb)
+    }
+
     static func usage(_ subcommand: Subcommand) -> String {
-        var words = ["a2", subcommand.name]
-        if subcommand.takesOptions || !subcommand.flags.isEmpty { words.append("[FLAGS]") }
+        var words = ["a2", subcommand.path]
+        if !subcommand.visibleVerbs.isEmpty { words.append(subcommand.defaultVerb == nil ? "VERB" : "[VERB]") }
+        if subcommand.takesOptions || subcommand.allFlags.count > 1 { words.append("[FLAGS]") }
         if !subcommand.operands.isEmpty { words.append(subcommand.operands) }
         return words.joined(separator: " ")
     }
@@ -70,6 +91,21 @@ public enum Help {
             }
         }
         return lines.joined(separator: "\n")
+    }
+}
+
+extension Subcommand {
+    /// Flags under their headings, in the order of the table; those that every verb has stand last.
+    var flagSections: [(heading: String, flags: [CommandFlag])] {
+        var sections: [(heading: String, flags: [CommandFlag])] = []
+        for flag in allFlags {
+            if let index = sections.firstIndex(where: { $0.heading == flag.section }) {
+                sections[index].flags.append(flag)
+            } else {
+                sections.append((flag.section, [flag]))
+            }
+        }
+        return sections
     }
 }
 

@@ -32,7 +32,7 @@ public enum ManualPages {
             (6, "A configuration that is not accepted."),
         ] { text += ".It \(status)\n\(meaning)\n" }
         text += ".El\n.Sh EXAMPLES\n"
-        text += examples(Subcommand.all.filter { !$0.isHidden }.flatMap(\.examples))
+        text += examples(Subcommand.visible.flatMap(\.examples))
         return text + ".Sh SEE ALSO\n.Xr a2.toml 5 ,\n.Xr a2-commands 7 ,\n.Xr a2-replication 7 ,\n.Xr a2-serve 8\n"
             + ".Sh CAVEATS\nThis version keeps data in memory only: a node that ends comes back empty and takes its data\n"
             + "from its peers, where it has some.\n"

@@ -18,3 +18,17 @@ public enum ExitStatus {
     public static let configuration: Int32 = 6
     public static let internalError: Int32 = 70
 }
+
+extension ExitStatus {
+    /// For the manual; a tool may put one in its own words.
+    public static let meanings: [(status: Int32, meaning: String)] = [
+        (success, "Success."),
+        (negative, "The answer is no, or the server replied with an error."),
+        (usage, "The arguments make no sense."),
+        (network, "Cannot connect or listen, or it took too long."),
+        (authentication, "The server does not know this user or password."),
+        (corruptData, "Data is damaged."),
+        (configuration, "A configuration that is not accepted."),
+        (internalError, "A bug of a2."),
+    ]
+}

@@ -10,10 +10,10 @@ import Server
 exit(run(Array(CommandLine.arguments.dropFirst())))
 
 private func run(_ words: [String]) -> Int32 {
-    do {
+    do throws(UsageError) {
         let arguments = try Arguments(words)
         if arguments.flags.contains("help") {
-            Terminal.print(Help.text(for: arguments.subcommand))
+            Terminal.print(Help.text(for: arguments.invoked))
             return ExitStatus.success
         }
         switch arguments.subcommand.name {
@@ -23,7 +23,8 @@ private func run(_ words: [String]) -> Int32 {
         case "version":
             Terminal.print("a2 \(Version.number)\n")
             return ExitStatus.success
-        default: return help(arguments)
+        case "help": return try help(arguments)
+        default: throw UsageError("'\(arguments.subcommand.name)' is not part of this build")
         }
     } catch {
         return fail(error.description, ExitStatus.usage)
@@ -35,16 +36,9 @@ private func fail(_ message: String, _ status: Int32) -> Int32 {
     return status
 }
 
-private func help(_ arguments: Arguments) -> Int32 {
-    guard let name = arguments.operands.first else {
-        Terminal.print(Help.overview)
-        return ExitStatus.success
-    }
-    guard let subcommand = Subcommand.named(name) else {
-        let near = nearestWord(to: name, among: Subcommand.all.filter { !$0.isHidden }.map(\.name))
-        return fail("unknown subcommand '\(name)'" + (near.map { "; did you mean '\($0)'?" } ?? ""), ExitStatus.usage)
-    }
-    Terminal.print(Help.text(for: subcommand))
+/// Help for what the operands name: nothing, a subcommand, or a subcommand and its verb.
+private func help(_ arguments: Arguments) throws(UsageError) -> Int32 {
+    Terminal.print(try Help.text(forWords: arguments.operands))
     return ExitStatus.success
 }
 

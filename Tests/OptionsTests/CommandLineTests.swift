@@ -64,35 +64,6 @@ import Testing
         #expect(system("bash -c '\(script.map { $0 == "'" ? "'\\''" : String($0) }.joined())'") == 0)
     }
 
-    @Test(
-        "Arguments read",
-        arguments: [
-            ([], "help", []), (["--help"], "help", []), (["-V"], "version", []),
-            (["help", "serve"], "help", ["serve"]),
-            (["completions", "--", "bash"], "completions", ["bash"]),
-        ] as [([String], String, [String])])
-    func arguments(_ words: [String], _ subcommand: String, _ operands: [String]) throws {
-        let arguments = try Arguments(words)
-        #expect(arguments.subcommand.name == subcommand && arguments.operands == operands)
-    }
-
-    @Test(
-        "Arguments that make no sense say what would",
-        arguments: [
-            (["sevre"], "unknown subcommand 'sevre'; did you mean 'serve'?\nTry 'a2 help'."),
-            (["serve", "--prot", "1"], "unknown flag '--prot'; did you mean '--port'?\nTry 'a2 help serve'."),
-            (["serve", "--port"], "--port needs a value: N"),
-            (["serve", "x"], "unexpected argument 'x'\nTry 'a2 help serve'."),
-            (["serve", "-x"], "unknown flag '-x'\nTry 'a2 help serve'."),
-            (["serve", "--json=1"], "--json takes no value\nTry 'a2 help serve'."),
-            (["version", "--port", "1"], "unknown flag '--port'\nTry 'a2 help version'."),
-            (["serve", "--no-port"], "unknown flag '--no-port'\nTry 'a2 help serve'."),
-        ])
-    func usageErrors(_ words: [String], _ expected: String) {
-        let error = #expect(throws: UsageError.self) { _ = try Arguments(words) }
-        #expect(error?.description == expected)
-    }
-
     @Test("Help names every option and subcommand, in lines that fit a terminal")
     func help() throws {
         let serve = try #require(Subcommand.named("serve"))
