@@ -14,6 +14,11 @@ let a2Commands: [Command] = [
         since: "0.1.0", group: "a2", complexity: "O(N) where N is the number of keys looked at",
         conflict: "equal on every node that has seen the same writes", handler: digest),
     Command(
+        name: "A2.EXPORT", arity: 2, flags: flags, arguments: "partition",
+        summary: "Returns the whole state of a partition, as a snapshot keeps it.", since: "0.1.0", group: "a2",
+        complexity: "O(N) where N is the number of keys in the partition",
+        conflict: "joined with any other state of the partition, nothing of either is lost", handler: export),
+    Command(
         name: "A2.META", arity: 2, flags: [.readOnly, .admin], keys: [.one("RO", at: 1)], arguments: "key",
         summary: "Returns what is remembered of a key: type, stamp, per-replica parts, deadline and size.",
         since: "0.1.0", group: "a2", conflict: "shows the parts that concurrent writes left side by side",
@@ -167,6 +172,63 @@ private final class DigestWalk: Walk {
             line.key.withView { call.reply.bulk($0) }
             call.reply.bulk(Fingerprint.hexadecimal(line.fingerprint))
         }
+    }
+}
+
+// MARK: A2.EXPORT
+
+@Sendable
+private func export(_ call: inout Invocation) throws(CommandError) {
+    let partition = try call.arguments.number(
+        1, below: Slots.partitionCount, "ERR partition must be between 0 and 255")
+    guard let partition else { throw .notInteger }
+    call.effect = .walk(ExportWalk(partition: partition))
+}
+
+/// Writes a partition out in slices, each bounded in buckets and bytes, into blocks that are sent from where they
+/// are: copying them together would hold the loop up.
+private final class ExportWalk: Walk {
+    private var export = StateExport(.everything)
+    private var hasHead = false
+    private var blocks: [SharedBlock] = []
+    private var byteCount = 0
+
+    private static let sliceBuckets = 16
+    /// A copy of this takes well below a millisecond.
+    private static let visitBytes = 256 * 1024
+
+    init(partition: Int) {
+        super.init()
+        self.partition = partition
+    }
+
+    deinit {
+        for block in blocks { block.release() }
+    }
+
+    override func visit(_ visit: inout PartitionVisit) {
+        var output = ByteBuffer(capacity: 16 * 1024)
+        if !hasHead { export.writeHead(visit.partition, into: &output) }
+        hasHead = true
+        var bucketsLeft = visit.bucketsMax
+        while bucketsLeft > 0, output.count < Self.visitBytes {
+            bucketsLeft -= Self.sliceBuckets
+            if export.writeSlice(visit.partition, bucketsMax: Self.sliceBuckets, into: &output) {
+                partition = nil
+                break
+            }
+        }
+        blocks.append(.copying(output.view))
+        byteCount += output.count
+    }
+
+    override func finish(_ call: inout Invocation) {
+        call.reply.bulkHeader(byteCount)
+        for block in blocks {
+            call.reply.splice(block.bytes, count: block.count, token: UInt(bitPattern: block.address))
+        }
+        blocks.removeAll()
+        call.reply.lineEnd()
     }
 }
 

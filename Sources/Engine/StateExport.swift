@@ -55,15 +55,14 @@ public struct StateExport: Sendable {
         let versions = partition.pointee.versions
         if !request.isEmpty { since = firstNews(versions) }
         salt = partition.pointee.exportSalt(versions)
-        out.append(Self.version)
-        out.append(littleEndian: salt)
-        out.append(versions)
-        out.append(partition.pointee.fences)
-        out.append(partition.pointee.announcedCut)
-        out.append(partition.pointee.settleCut)
-        partition.pointee.appendChains(to: &out)
-        out.append(partition.pointee.receiver.deferred)
-        out.append(partition.pointee.receiver.pendingClears)
+        var head = StateHead()
+        head.salt = salt
+        head.context = StateContext(
+            versions: versions, fences: partition.pointee.fences, settleCut: partition.pointee.settleCut,
+            deferred: partition.pointee.receiver.deferred, pendingClears: partition.pointee.receiver.pendingClears)
+        head.cut = partition.pointee.announcedCut
+        head.chains = partition.pointee.exportChains
+        head.encode(to: &out)
     }
 
     /// The lowest coverage among replicas of which this node has news, less the margin.
@@ -82,10 +81,9 @@ public struct StateExport: Sendable {
     public mutating func writeSlice(
         _ partition: UnsafeMutablePointer<Partition>, bucketsMax: Int, into out: inout ByteBuffer
     ) -> Bool {
-        out.append(Tag.slice)
-        out.append(partition.pointee.versions)
-        out.append(partition.pointee.fences)
-        out.append(partition.pointee.settleCut)
+        Self.beginSlice(
+            versions: partition.pointee.versions, fences: partition.pointee.fences,
+            settleCut: partition.pointee.settleCut, into: &out)
         var left = bucketsMax
         while left > 0, database < partition.pointee.databaseCount {
             if partition.pointee.tables[database].count == 0 {
@@ -103,6 +101,20 @@ public struct StateExport: Sendable {
         out.append(Tag.endOfState)
         return true
     }
+
+    /// For those who put a state together without a partition.
+    public static func beginSlice(
+        versions: Versions, fences: Versions, settleCut: Stamp, into out: inout ByteBuffer
+    ) {
+        out.append(Tag.slice)
+        out.append(versions)
+        out.append(fences)
+        out.append(settleCut)
+    }
+
+    public static func endSlice(into out: inout ByteBuffer) { out.append(Tag.endOfSlice) }
+
+    public static func endState(into out: inout ByteBuffer) { out.append(Tag.endOfState) }
 
     @inline(__always)
     private func write(_ entry: Entry, _ out: inout ByteBuffer) {
@@ -150,6 +162,35 @@ extension Entry {
     }
 }
 
+extension StateEntry {
+    public func encode(to out: inout ByteBuffer) {
+        switch self {
+        case .plain(let entry):
+            out.append(
+                StateExport.Tag.plain | (entry.deadline != nil ? StateExport.Tag.plainDeadline : 0)
+                    | (entry.integer != nil ? StateExport.Tag.plainInteger : 0)
+                    | (entry.isRaw ? StateExport.Tag.plainRaw : 0))
+            out.append(varint: entry.database)
+            out.append(varint: entry.key.count)
+            out.append(entry.key)
+            out.append(entry.stamp)
+            if let deadline = entry.deadline { out.append(littleEndian: deadline) }
+            if let integer = entry.integer { return out.append(littleEndian: integer) }
+            out.append(varint: entry.value.count)
+            out.append(entry.value)
+        case .general(let database, let key, let state):
+            out.append(StateExport.Tag.general)
+            out.append(varint: database)
+            out.append(varint: key.count)
+            out.append(key)
+            state.encode(to: &out)
+        case .name(let hash):
+            out.append(StateExport.Tag.name)
+            out.append(littleEndian: hash)
+        }
+    }
+}
+
 extension Partition {
     /// Differs from one state to the next, and nobody outside can tell it in advance.
     func exportSalt(_ versions: Versions) -> UInt64 {
@@ -158,14 +199,28 @@ extension Partition {
         return keyHash(bytes.view, seed: hashSeed)
     }
 
-    fileprivate func appendChains(to out: inout ByteBuffer) {
-        out.append(varint: dependencyChain.origins.count + 1)
-        for origin in dependencyChain.origins {
-            out.append(varint: UInt64(origin.replica.rawValue))
-            out.append(origin.versions)
+    fileprivate var exportChains: [(replica: Replica, versions: Versions)] {
+        var chains = dependencyChain.origins.map { (replica: $0.replica, versions: $0.versions) }
+        chains.append((replica, Versions(dependencyChain.told.stamps.filter { $0.replica != replica })))
+        return chains
+    }
+}
+
+extension StateHead {
+    public func encode(to out: inout ByteBuffer) {
+        out.append(StateExport.version)
+        out.append(littleEndian: salt)
+        out.append(context.versions)
+        out.append(context.fences)
+        out.append(cut)
+        out.append(context.settleCut)
+        out.append(varint: chains.count)
+        for chain in chains {
+            out.append(varint: UInt64(chain.replica.rawValue))
+            out.append(chain.versions)
         }
-        out.append(varint: UInt64(replica.rawValue))
-        out.append(Versions(dependencyChain.told.stamps.filter { $0.replica != replica }))
+        out.append(context.deferred)
+        out.append(context.pendingClears)
     }
 }
 

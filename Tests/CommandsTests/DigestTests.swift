@@ -98,6 +98,19 @@ struct DigestTests {
         #expect(harness("A2.DIGEST", "0", "x") == "-ERR syntax error")
     }
 
+    @Test("A2.EXPORT wants a partition, and grows with what is in it")
+    func export() {
+        let harness = NodeHarness()
+        #expect(harness("A2.EXPORT", "256") == "-ERR partition must be between 0 and 255")
+        #expect(harness("A2.EXPORT", "x") == "-ERR value is not an integer or out of range")
+        let partition = Array("k".utf8).withView { Slots.partition(of: $0) }
+        // The state itself is sent from where it was written; the reply's own bytes are what stands around it.
+        func size() -> Int { Int(harness("A2.EXPORT", "\(partition)").dropFirst().prefix { $0.isNumber }) ?? -1 }
+        let empty = size()
+        _ = harness("SET", "k", String(repeating: "x", count: 1000))
+        #expect(empty > 0 && size() > empty + 1000)
+    }
+
     @Test("A2.META and A2.VERSIONS tell of the latest write")
     func meta() {
         let harness = NodeHarness()
