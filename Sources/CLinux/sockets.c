@@ -223,6 +223,24 @@ int a2_connect_begin(const struct a2_address *address) {
     return result;
 }
 
+int a2_connect_unix(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof address.sun_path) return -EINVAL;
+    memcpy(address.sun_path, path, length);
+    int descriptor = RETRY(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (descriptor < 0) return descriptor;
+    int result = RETRY(connect(descriptor, (struct sockaddr *)&address, sizeof address));
+    if (result == 0) return descriptor;
+    close(descriptor);
+    return result;
+}
+
+int a2_poll(struct pollfd *descriptors, int count, int timeout_milliseconds) {
+    int ready = poll(descriptors, (nfds_t)count, timeout_milliseconds);
+    return ready < 0 ? -errno : ready;
+}
+
 int a2_outside_address(char *text, size_t capacity) {
     struct ifaddrs *list = NULL;
     if (getifaddrs(&list) < 0) return -errno;

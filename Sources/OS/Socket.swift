@@ -44,6 +44,11 @@ public enum Socket {
         return Descriptor(owning: try check(socket, "connect to \(address):\(port)"))
     }
 
+    /// Connects to a socket in the file system.
+    public static func connect(path: String) throws(SystemError) -> Descriptor {
+        Descriptor(owning: try check(a2_connect_unix(path), "connect to \(path)"))
+    }
+
     /// The port a listener got.
     public static func localPort(_ socket: Int32) -> UInt16 {
         let address = localAddress(socket)

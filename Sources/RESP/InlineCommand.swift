@@ -6,6 +6,15 @@
 import Base
 
 extension ArgumentList {
+    /// The words of a line, copied; nil when a quote is left open or followed by a letter. For the tools.
+    public static func words(of line: [UInt8]) -> [[UInt8]]? {
+        var list = ArgumentList()
+        return line.withView { view in
+            guard list.appendInline(view, from: 0) else { return nil }
+            return (0..<list.count).map { list.bytes(at: $0, in: view).array }
+        }
+    }
+
     /// Appends the words of `line` from `offset` on; false when a quote is left open or followed by a letter.
     mutating func appendInline(_ line: ByteView, from offset: Int) -> Bool {
         var at = offset

@@ -9,6 +9,7 @@
 // with it fd_set would be another type here than there.
 #pragma once
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -53,6 +54,10 @@ int a2_address_is_loopback(const struct a2_address *_Nonnull address);
 int a2_address_text(const struct a2_address *_Nonnull address, char *_Nonnull text, size_t capacity);
 // Begins to connect and returns the socket, which becomes writable when that has succeeded or failed.
 int a2_connect_begin(const struct a2_address *_Nonnull address);
+// A stream socket at a path.
+int a2_connect_unix(const char *_Nonnull path);
+// Waits for a few descriptors; returns how many are ready, or the negated errno, -EINTR included.
+int a2_poll(struct pollfd *_Nonnull descriptors, int count, int timeout_milliseconds);
 // "ip" of an interface that is up and not the loopback, into `text`; returns the length, 0 when there is none.
 int a2_outside_address(char *_Nonnull text, size_t capacity);
 ssize_t a2_receive(int socket, void *_Nonnull bytes, size_t count);

@@ -1,2 +1,0 @@
-/// Tests of Client.
-import Testing
