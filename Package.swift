@@ -82,7 +82,7 @@ let package = Package(
 
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
-        tests("StorageTests", ["Base", "OS", "Storage"]),
+        tests("StorageTests", ["Base", "CIntrinsics", "OS", "Storage", "Simulator"]),
         tests("ClientTests", ["Base", "RESP", "OS", "Options", "Client", "TestSupport"]),
         tests("BenchTests", ["Base", "RESP", "OS", "Options", "Client", "Bench", "TestSupport"]),
         tests("ConsoleTests", ["Base", "RESP", "OS", "Options", "Commands", "Client", "Console", "TestSupport"]),

@@ -17,6 +17,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
+#include "files.h"
+
 // Descriptors. `flags` of a2_open are the A2_OPEN_* below; everything is close-on-exec.
 enum {
     A2_OPEN_READ = 0,
