@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -80,6 +81,20 @@ int a2_epoll_wait(int epoll, void *events, int count, int timeout_milliseconds) 
     return errno == EINTR ? 0 : -errno;
 }
 
+int a2_epoll_wait_precisely(int epoll, void *events, int count, int64_t timeout_nanoseconds) {
+    static int is_missing = 0;
+    if (!__atomic_load_n(&is_missing, __ATOMIC_RELAXED)) {
+        struct timespec timeout = {.tv_sec = timeout_nanoseconds / 1000000000,
+                                   .tv_nsec = timeout_nanoseconds % 1000000000};
+        int ready = epoll_pwait2(epoll, events, count, &timeout, NULL);
+        if (ready >= 0) return ready;
+        if (errno == EINTR) return 0;
+        if (errno != ENOSYS && errno != EPERM) return -errno;
+        __atomic_store_n(&is_missing, 1, __ATOMIC_RELAXED);
+    }
+    return a2_epoll_wait(epoll, events, count, (int)((timeout_nanoseconds + 999999) / 1000000));
+}
+
 int a2_eventfd(void) { return RETRY(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 int a2_eventfd_signal(int descriptor) {
@@ -110,6 +125,8 @@ int a2_signals_read(int descriptor) {
     ssize_t count = RETRY(read(descriptor, &information, sizeof information));
     return count == sizeof information ? (int)information.ssi_signo : 0;
 }
+
+int a2_thread_set_precise_timers(void) { return RETRY(prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0)); }
 
 // The kernel keeps 15 bytes of a name and refuses longer ones.
 int a2_thread_set_name(const char *name) {

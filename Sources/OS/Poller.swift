@@ -85,6 +85,15 @@ public struct Poller: ~Copyable {
         return Int(count)
     }
 
+    /// The same with a time that is kept to the microsecond, if the thread asked for `Thread.keepTimersPrecise`.
+    @inline(__always)
+    public func wait(timeoutNanoseconds: Int64) -> Int {
+        let count = a2_epoll_wait_precisely(
+            epoll.number, events, Int32(truncatingIfNeeded: capacity), max(timeoutNanoseconds, 0))
+        precondition(count >= 0, "epoll_wait failed with errno \(-count)")
+        return Int(count)
+    }
+
     @inline(__always)
     public subscript(index: Int) -> PollEvent {
         assert(index >= 0 && index < capacity, "event \(index) of \(capacity)")

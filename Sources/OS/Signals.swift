@@ -22,7 +22,11 @@ public struct Signals: ~Copyable {
     public var descriptor: Int32 { source.number }
 
     /// The next signal waiting, nil when there is none.
-    public func next() -> Signal? {
-        Signal(rawValue: a2_signals_read(source.number))
-    }
+    public func next() -> Signal? { Self.read(descriptor) }
+
+    /// The same from a descriptor that was taken.
+    public static func read(_ descriptor: Int32) -> Signal? { Signal(rawValue: a2_signals_read(descriptor)) }
+
+    /// For a process that keeps them to its end; the caller owns the descriptor.
+    public consuming func takeDescriptor() -> Int32 { source.release() }
 }

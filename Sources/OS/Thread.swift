@@ -56,6 +56,9 @@ public final class Thread: Sendable {
 
     public static func nameCurrent(_ name: String) { _ = a2_thread_set_name(name) }
 
+    /// Waits of the calling thread end when they should, not up to 50 µs later when it suits the kernel.
+    public static func keepTimersPrecise() { _ = a2_thread_set_precise_timers() }
+
     /// The cores this process may run on.
     public static var coreCount: Int { Int(a2_core_count()) }
 }

@@ -101,6 +101,8 @@ int a2_epoll_change(int epoll, int descriptor, uint32_t interest, uint64_t token
 int a2_epoll_remove(int epoll, int descriptor);
 // Interrupted by a signal: 0, as if the time had passed.
 int a2_epoll_wait(int epoll, void *_Nonnull events, int count, int timeout_milliseconds);
+// The same to the nanosecond where the kernel can (5.11), else rounded up to milliseconds.
+int a2_epoll_wait_precisely(int epoll, void *_Nonnull events, int count, int64_t timeout_nanoseconds);
 
 static inline uint64_t a2_event_token(const void *_Nonnull events, int index) {
     return ((const struct epoll_event *)events)[index].data.u64;
@@ -123,6 +125,8 @@ int a2_signals_read(int descriptor);
 // Threads.
 int a2_thread_set_name(const char *_Nonnull name);
 int a2_thread_set_core(int core);
+// Waits of this thread end when they should, not when it suits the kernel (50 µs later).
+int a2_thread_set_precise_timers(void);
 // The cores this process may run on.
 int a2_core_count(void);
 // Sleeps while *word == expected; wakes one sleeper.
