@@ -5,7 +5,7 @@ _a2() {
     local words=""
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        words="serve completions version help --help --version"
+        words="serve bench completions version help --help --version"
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
@@ -59,6 +59,9 @@ _a2() {
         esac
         [[ -n $words ]] || words="--check-config --json --generate-config --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
         ;;
+    bench)
+        [[ -n $words ]] || words="--help"
+        ;;
     completions)
         [[ -n $words ]] || words="bash zsh fish --help"
         ;;
@@ -66,7 +69,7 @@ _a2() {
         [[ -n $words ]] || words="--help"
         ;;
     help)
-        [[ -n $words ]] || words="serve completions version help --help"
+        [[ -n $words ]] || words="serve bench completions version help --help"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -2,6 +2,7 @@
 
 complete -c a2 -f
 complete -c a2 -n __fish_use_subcommand -a serve -d 'Run a node.'
+complete -c a2 -n __fish_use_subcommand -a bench -d 'Measure nodes: throughput, latency, convergence.'
 complete -c a2 -n __fish_use_subcommand -a completions -d 'Print completions for a shell.'
 complete -c a2 -n __fish_use_subcommand -a version -d 'Print the version.'
 complete -c a2 -n __fish_use_subcommand -a help -d 'Show help for a subcommand.'
@@ -55,10 +56,12 @@ complete -c a2 -n '__fish_seen_subcommand_from serve' -l log-level -x -a 'trace 
 complete -c a2 -n '__fish_seen_subcommand_from serve' -l log-format -x -a 'auto pretty json plain' -d 'Form of log lines; auto is plain under systemd\'s journal, else pretty.'
 complete -c a2 -n '__fish_seen_subcommand_from serve' -l log-file -r -F -d 'File the log is appended to, reopened on SIGUSR1; standard error when empty.'
 
+complete -c a2 -n '__fish_seen_subcommand_from bench' -l help -d 'Show help and exit.'
+
 complete -c a2 -n '__fish_seen_subcommand_from completions' -a 'bash zsh fish'
 complete -c a2 -n '__fish_seen_subcommand_from completions' -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__fish_seen_subcommand_from version' -l help -d 'Show help and exit.'
 
-complete -c a2 -n '__fish_seen_subcommand_from help' -a 'serve completions version help'
+complete -c a2 -n '__fish_seen_subcommand_from help' -a 'serve bench completions version help'
 complete -c a2 -n '__fish_seen_subcommand_from help' -l help -d 'Show help and exit.'

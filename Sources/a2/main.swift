@@ -1,4 +1,5 @@
 /// Dispatch: the arguments are read by Options, the work is done elsewhere.
+import Bench
 import OS
 import Options
 import Server
@@ -18,6 +19,7 @@ private func run(_ words: [String]) -> Int32 {
         }
         switch arguments.subcommand.name {
         case "serve": return serve(arguments)
+        case "bench": return BenchMain.run(arguments)
         case "completions": return print(arguments, from: Completions.script(for:))
         case "man": return print(arguments, from: manualPage(_:))
         case "version":

@@ -1,2 +1,0 @@
-/// Tests of Bench.
-import Testing
