@@ -40,6 +40,9 @@ struct CompareVerb {
         let files = try options.operands.map { path throws(BenchFailure) in try BenchFile(path) }
         let rows = try compare(files[0], files[1])
         var failures: [String] = []
+        for condition in options.failConditions where !rows.contains(where: { $0.metric == condition.metric }) {
+            failures.append("\(condition.text): the files do not tell")
+        }
         for row in rows {
             for condition in options.failConditions where condition.metric == row.metric {
                 let value = condition.isChange ? row.change : row.after.value
@@ -61,8 +64,9 @@ struct CompareVerb {
         guard !names.isEmpty else {
             throw BenchFailure(description: "the files have no run of the same name", exitStatus: 1)
         }
+        let metrics = Self.metrics + options.failConditions.map(\.metric).filter { !Self.metrics.contains($0) }
         return names.flatMap { name in
-            Self.metrics.compactMap { metric -> Row? in
+            metrics.compactMap { metric -> Row? in
                 guard let left = before.side(name, metric), let right = after.side(name, metric) else { return nil }
                 return Row(
                     run: name, metric: metric, before: left, after: right,

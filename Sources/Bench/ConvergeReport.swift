@@ -18,12 +18,12 @@ struct ConvergeReport {
 
     var serverCPU: Double? {
         let cpu = servers.compactMap(\.cpuMicroseconds)
-        return cpu.count == servers.count && result.replies > 0 ? cpu.reduce(0, +) / Double(result.replies) : nil
+        return cpu.count == servers.count && result.replies > 0 ? cpu.reduce(0, +) / Double(result.allReplies) : nil
     }
 
     /// Per acknowledged request, over all links.
     private var bytesPerRequest: Double? {
-        result.replies > 0 ? Double(bytesSent) / Double(result.replies) : nil
+        result.replies > 0 ? Double(bytesSent) / Double(result.allReplies) : nil
     }
 
     var failures: [String] {
@@ -40,7 +40,10 @@ struct ConvergeReport {
             failures.append("\(BenchMetric.errorRate.text(result.errorRate)) of requests failed")
         }
         for condition in options.failConditions {
-            guard let value = condition.metric.value(of: result, serverCPU: serverCPU) else { continue }
+            guard let value = condition.metric.value(of: result, serverCPU: serverCPU) else {
+                failures.append("\(condition.text): it cannot be told")
+                continue
+            }
             if condition.holds(value) { failures.append(condition.message(found: value)) }
         }
         return failures
@@ -122,7 +125,7 @@ struct ConvergeReport {
             guard let cpu = server.cpuMicroseconds, result.seconds > 0 else { continue }
             text += "  node \(nodes[number].id): \(String(fixed: cpu / 1e4 / result.seconds, decimals: 0))% of a core"
             if result.replies > 0 {
-                text += ", \(String(fixed: cpu / Double(result.replies), decimals: 2)) µs per request of all"
+                text += ", \(String(fixed: cpu / Double(result.allReplies), decimals: 2)) µs per request of all"
             }
             text += "\n"
         }

@@ -23,7 +23,7 @@ struct LiveLine {
         let (replies, errors) = board.totalReplies
         let overall = Double(replies) / (Double(now - since) / 1e9)
         let last = board.lastInterval
-        let recent = Double(last?.replies ?? 0) / board.plan.intervalSeconds
+        let recent = last.map { Double($0.replies) / board.plan.intervalSeconds } ?? overall
         var text = "\(board.plan.name): \(String(fixed: recent, decimals: 0)) now, "
         text += "\(String(fixed: overall, decimals: 0)) overall requests per second, "
         text += "p99 \(BenchMetric.time(Double(last?.p99 ?? 0))), \(errors) errors"

@@ -33,6 +33,8 @@ struct LoadResult: Sendable {
     let signal: Int32
 
     var replies: Int64 { totals.reduce(0) { $0 + $1.replies } }
+    /// Those of the warm-up too: what the server has worked for.
+    var allReplies: Int64 { replies + workers.reduce(0) { $0 + $1.unmeasuredReplies } }
     var errorCount: Int64 { errors.values.reduce(0, +) }
     var nulls: Int64 { totals.reduce(0) { $0 + $1.nulls } }
     var mismatches: Int64 { totals.reduce(0) { $0 + $1.mismatches } }

@@ -41,6 +41,7 @@ final class LoadWorker {
     var errors: [String: Int64] = [:]
     /// Sent and not answered, over all connections.
     var pendingTotal = 0
+    var unmeasuredReplies: Int64 = 0
     var openCount = 0
     var isExhausted = false
     var startAt: Int64 = 0
@@ -174,6 +175,7 @@ final class LoadWorker {
         var report = report
         for index in 0..<connectionCount { abandonPending(index, as: "NOREPLY") }
         board.add(counts, interval: interval)
+        report.unmeasuredReplies = unmeasuredReplies
         report.acknowledged = Array(acknowledged)
         report.unacknowledged = Array(unacknowledged)
         board.finish(report, errors: errors, measuredFrom: measureFrom, lastReply: lastReplyAt)
@@ -292,7 +294,10 @@ final class LoadWorker {
             return
         }
         if plan.tracksKeys, request.key < acknowledged.count { acknowledged[request.key] += 1 }
-        guard request.isMeasured else { return }
+        guard request.isMeasured else {
+            unmeasuredReplies += 1
+            return
+        }
         counts[slot].replies += 1
         counts[slot].service.record((now - request.sentAt + 500) / 1000)
         if isOpen { counts[slot].response.record((now - request.intendedAt + 500) / 1000) }

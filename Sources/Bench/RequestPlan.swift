@@ -311,14 +311,26 @@ extension Optional {
     }
 }
 
+/// Two halves, each in 32 bits and pair by pair, so that the divisions do not wait for each other.
 @inline(__always)
 func writeTwelveDigits(_ number: Int, to place: UnsafeMutablePointer<UInt8>) {
-    var rest = UInt64(truncatingIfNeeded: number)
-    var at = 12
-    while at > 0 {
-        at -= 1
-        let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-        place[at] = 48 + UInt8(truncatingIfNeeded: digit)
-        rest = quotient
-    }
+    let (high, low) = UInt64(truncatingIfNeeded: number).quotientAndRemainder(dividingBy: 1_000_000)
+    writeSixDigits(UInt32(truncatingIfNeeded: high), to: place)
+    writeSixDigits(UInt32(truncatingIfNeeded: low), to: place + 6)
+}
+
+@inline(__always)
+private func writeSixDigits(_ number: UInt32, to place: UnsafeMutablePointer<UInt8>) {
+    let (top, rest) = number.quotientAndRemainder(dividingBy: 10000)
+    let (middle, bottom) = rest.quotientAndRemainder(dividingBy: 100)
+    writeTwoDigits(top, to: place)
+    writeTwoDigits(middle, to: place + 2)
+    writeTwoDigits(bottom, to: place + 4)
+}
+
+@inline(__always)
+private func writeTwoDigits(_ number: UInt32, to place: UnsafeMutablePointer<UInt8>) {
+    let (tens, ones) = number.quotientAndRemainder(dividingBy: 10)
+    place[0] = 48 &+ UInt8(truncatingIfNeeded: tens)
+    place[1] = 48 &+ UInt8(truncatingIfNeeded: ones)
 }

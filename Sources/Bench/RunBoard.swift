@@ -56,6 +56,8 @@ struct LoadInterval: Sendable {
 struct WorkerReport: Sendable {
     var cpuMicroseconds: Int64 = 0
     var wallMicroseconds: Int64 = 0
+    /// Of the warm-up.
+    var unmeasuredReplies: Int64 = 0
     var acknowledged: [UInt32] = []
     var unacknowledged: [UInt32] = []
 }

@@ -159,7 +159,7 @@ enum RunJSON {
         ])
     }
 
-    /// Interval by interval; the last one may be shorter, its rate is that of its time.
+    /// Interval by interval; the last one may be shorter, its rate is that of its time. Of a moment there is none.
     private static func series(_ result: LoadResult) -> [JSONText] {
         result.intervals.compactMap { interval in
             let begin = Double(interval.number) * result.plan.intervalSeconds
@@ -167,7 +167,10 @@ enum RunJSON {
             guard length > 0 else { return nil }
             return .object([
                 ("second", .number(begin)), ("length", .number(length)),
-                ("rps", .number(Double(interval.replies) / length)),
+                (
+                    "rps",
+                    length < result.plan.intervalSeconds / 20 ? .null : .number(Double(interval.replies) / length)
+                ),
                 ("errors", .integer(interval.errors)), ("p50_us", .integer(interval.p50)),
                 ("p99_us", .integer(interval.p99)), ("p999_us", .integer(interval.p999)),
                 ("max_us", .integer(interval.maximum)),

@@ -168,8 +168,7 @@ struct RunText {
         text += "\(String(fixed: result.cpuShareMax * 100, decimals: 0))%\n"
         for server in servers {
             guard let cpu = server.cpuMicroseconds else { continue }
-            // Warm-up and the readings themselves are in it.
-            text += "  server CPU: \(String(fixed: cpu / Double(result.replies), decimals: 2)) µs per request"
+            text += "  server CPU: \(String(fixed: cpu / Double(result.allReplies), decimals: 2)) µs per request"
             text += servers.count > 1 ? " of all, \(server.target.name)\n" : "\n"
         }
         return text

@@ -143,7 +143,7 @@ struct RunVerb {
         let cpu = servers.compactMap(\.cpuMicroseconds)
         let serverCPU =
             cpu.count == servers.count && result.replies > 0
-            ? cpu.reduce(0, +) / Double(result.replies) : nil
+            ? cpu.reduce(0, +) / Double(result.allReplies) : nil
         judge(result, serverCPU)
         // Of several loads the first reading and the last stand for the servers.
         for (index, server) in servers.enumerated() {
@@ -162,7 +162,10 @@ struct RunVerb {
         }
         if result.mismatches > 0 { failures.append("\(name): \(result.mismatches) wrong replies") }
         for condition in options.failConditions {
-            guard let value = condition.metric.value(of: result, serverCPU: serverCPU) else { continue }
+            guard let value = condition.metric.value(of: result, serverCPU: serverCPU) else {
+                failures.append("\(name): \(condition.text): it cannot be told")
+                continue
+            }
             if condition.holds(value) { failures.append("\(name): \(condition.message(found: value))") }
         }
     }

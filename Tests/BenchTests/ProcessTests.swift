@@ -71,6 +71,8 @@ import Testing
         #expect(try bench("compare", slow, fast).exit == .exited(0))
         #expect(try bench("compare", fast, slow, "--threshold", "30%").exit == .exited(0))
         #expect(try bench("compare", slow, fast, "--fail-if", "rps>+10%").exit == .exited(1))
+        // A condition about what no file has is not taken for met.
+        #expect(try bench("compare", slow, fast, "--fail-if", "p99.9>1s").exit == .exited(1))
         #expect(try bench("compare", fast, directory.file("none.json")).exit == .exited(2))
         #expect(try bench("compare", fast, try directory.write("{}", to: "other.json")).exit == .exited(5))
     }
@@ -134,6 +136,43 @@ import Testing
             #expect(elements.count == list)
             #expect(Array(elements.suffix(25)) == (0..<25).map { "\($0 * 2)" })
         }
+    }
+
+    @Test("Every way of choosing load, keys and nodes is taken")
+    func flags() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("redis.sock")
+        let nodes = [
+            try ServerProcess.start(.redis, .init(settings: [("unixsocket", path)])), try ServerProcess.start(.redis),
+        ]
+        let one = ["-p", "\(nodes[0].port)"]
+        let both = ["--targets", nodes.map { "redis://127.0.0.1:\($0.port)/1" }.joined(separator: ",")]
+        let cases: [[String]] = [
+            ["-s", path, "-n", "200", "-t", "set"], one + ["-n", "200", "-k", "0", "-t", "ping"],
+            one + ["--ramp", "500..1500/500@100ms", "-t", "incr"],
+            one + ["--rate", "2000", "--arrival", "poisson", "--duration", "200ms", "-t", "get", "--threads", "2"],
+            one + ["--mix", "get=9,set=1", "--dist", "zipf:0.9", "-d", "1-64", "-n", "500", "--verify", "-P", "8"],
+            one + ["--dist", "latest", "-n", "200", "-t", "set,get", "--key-prefix", "p:"],
+            one + ["--dist", "hotspot:0.1:0.9", "-r", "50", "--seed", "7", "-n", "200", "-t", "mset"],
+            both + ["--spread", "round-robin", "-c", "3", "-n", "400", "-t", "incr", "--warmup", "50ms"],
+            both + ["--connections-per-node", "2", "-n", "400", "-t", "incr", "--threads", "2"],
+            one + ["-n", "100", "-r", "10", "EVAL", "return {ARGV[1],{1,2}}", "0", "{rand 5}"],
+        ]
+        for words in cases {
+            let run = try ChildProcess.run(try TestEnvironment.a2Binary(), ["bench", "-q"] + words)
+            #expect(run.exit == .exited(0) && run.output.contains("requests per second"), "\(words): \(run.output)")
+        }
+        // Clients that take turns send every node the same.
+        let sent = try nodes.map { node in
+            let client = try node.connect()
+            _ = try client.call("SELECT", "1")
+            return try client.call("GET", "counter:__rand_int__").string.flatMap { Int($0) } ?? 0
+        }
+        #expect(sent.reduce(0, +) >= 800 && abs(sent[0] - sent[1]) < 300, "\(sent)")
+        let table = try bench(
+            "-p", "\(nodes[0].port)", "-n", "100", "-t", "set", "-q", "--hdr", directory.file("run.hgrm"))
+        #expect(table.exit == .exited(0), "\(table.output)")
+        #expect(try String(contentsOfFile: directory.file("run.hgrm"), encoding: .utf8).contains("#[Max     ="))
     }
 
     @Test("Load fills every key and says when one is missing; a run after it finds all values right")

@@ -144,6 +144,20 @@ import Testing
         #expect(perSecond == [100, 200, 300, 0])
     }
 
+    @Test("Twelve digits are the number's own")
+    func digits() {
+        let place = UnsafeMutablePointer<UInt8>.allocate(capacity: 12)
+        defer { place.deallocate() }
+        let seed = UInt64.random(in: 1...UInt64.max)
+        var random = SeededRandom(seed: seed)
+        let drawn = (0..<1000).map { _ in random.below(1_000_000_000_000) }
+        for number in [0, 9, 10, 999_999, 1_000_000, 123_456_789_012, 999_999_999_999] + drawn {
+            writeTwelveDigits(number, to: place)
+            let text = String(decoding: UnsafeBufferPointer(start: place, count: 12), as: UTF8.self)
+            #expect("k" + text == keyName("k", number), "seed \(seed)")
+        }
+    }
+
     @Test("Quantities with units, and none that are not")
     func quantities() {
         #expect(Quantity.seconds("10") == 10 && Quantity.seconds("250ms") == 0.25 && Quantity.seconds("2m") == 120)
