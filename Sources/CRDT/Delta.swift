@@ -170,8 +170,8 @@ extension KeyState {
             cell.insert(
                 Patch(stamp: frame.stamp, target: patches.target.stamp, operations: patches.operations))
         }
-        // A run is judged by the resets, which say how much of it was seen.
-        if let increment = delta.increment {
+        // A run that goes on beyond what a clear covers is judged by the resets, which say how much of it was seen.
+        if admitted, let increment = delta.increment {
             let start = receiver.faults.contains(.noRunStart) ? .zero : increment.start ?? frame.stamp
             cell.insert(Run(start: start, last: frame.stamp, sum: increment.sum))
         }

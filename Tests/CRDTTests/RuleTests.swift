@@ -28,6 +28,23 @@ struct Rule: Sendable, CustomTestStringConvertible {
         #expect(rule.outcome(ClusterFaults()) == [rule.expected])
         #expect(rule.outcome(rule.without) != [rule.expected], "leaving it out changes nothing")
     }
+
+    @Test("Increments that a clear covers stay away, whichever of the two comes first")
+    func clearedIncrements() {
+        var cluster = Cluster(4)
+        cluster.write(0, "k", .increment(2))
+        cluster.write(0, "k", .set(bytes(""), .at(cluster.now + 1)))
+        while cluster.deliver(from: 0, to: 1) {}
+        cluster.now += 5
+        // What stood there has expired: this clears it, and has no reason to name the increment.
+        cluster.write(1, "k", .patch(.append(bytes("1"))))
+        cluster.deliver(from: 0, to: 2)
+        cluster.deliver(from: 1, to: 2)
+        cluster.deliver(from: 1, to: 3)
+        cluster.deliver(from: 0, to: 3)
+        #expect(cluster.views("k")[2] == "'1' until -")
+        #expect(cluster.views("k")[3] == cluster.views("k")[2])
+    }
 }
 
 private let rules: [Rule] = [
