@@ -16,8 +16,9 @@ extension KeyHandle {
         }
         let length = lengthOfValue(position.entry)
         if suffix.isEmpty {
-            // Redis has taken the value out of its compact encoding by then.
-            if position.entry.kind == .bytes { position.entry.isRaw = true }
+            // Nothing changes, but Redis counts it as a write, and has taken the value out of its compact encoding.
+            noteWrite()
+            takeOutOfCompactEncoding(position, length)
             return length
         }
         guard shortWay(position) else { return generalPatch(.append(suffix.array)) }
@@ -26,6 +27,19 @@ extension KeyHandle {
         let value = extend(position, to: length + suffix.count)
         a2_memory_copy(value + length, suffix.start, suffix.count)
         return length + suffix.count
+    }
+
+    private func takeOutOfCompactEncoding(_ position: SlotPosition, _ length: Int) {
+        if position.entry.kind == .bytes { position.entry.isRaw = true }
+        guard position.entry.kind == .integer else { return }
+        let old = position.entry
+        var digits = ByteBuffer(capacity: 24)
+        digits.append(decimal: old.integer)
+        let entry = shape(
+            position, kind: .bytes, valueLength: length, deadline: old.hasDeadline ? old.deadlineMilliseconds : nil,
+            stamp: old.stamp)
+        a2_memory_copy(entry.valueAddress, digits.view.start, length)
+        entry.isRaw = true
     }
 
     /// SETRANGE: overwrites from `offset`, zeroes in between. Returns the new length.

@@ -18,10 +18,19 @@ extension Simulation {
         let command = workload.command()
         let time = nodes[node].moment(named(command))
         var model = model(node, at: time)
+        let before = model
         let expected = model.run(command)
         let reply = nodes[node].run(command, plainly: chance(50))
         trace?("\(node) at \(time): \(text(command)) → \(text(reply))")
-        if let watch = watches[node], command.contains(watch.key) { watches[node]?.wasNamed = true }
+        if let watch = watches[node], command.contains(watch.key) {
+            watches[node]?.wasNamed = true
+            // A bit set to what it was goes out to the others, whose bit may be another; to Redis it is no write.
+            let isSame = model.keys[watch.key] == before.keys[watch.key]
+            if command[0] == Array("SETBIT".utf8), isSame {
+                let seen = frames(node, watch.key).map(\.count)
+                watches[node]?.since = seen
+            }
+        }
         if reply != expected { fail("\(text(command)) at \(node) replied \(text(reply)), not \(text(expected))") }
         expect(model, node, text(command))
     }

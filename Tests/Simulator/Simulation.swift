@@ -53,7 +53,7 @@ public struct Simulation {
         let key: [UInt8]
         let seen: KeyView
         /// How many frames of each origin the node had.
-        let since: [Int]
+        var since: [Int]
         /// The node's own client named it: even a write that leaves no frame, as a SET into the past does where
         /// nothing was, fails the EXEC.
         var wasNamed = false
