@@ -94,6 +94,18 @@ struct HeldFrames {
         partitions[partition].map { ($0.origin, $0.frames[$0.first].bytes) }
     }
 
+    /// Lets go whatever is held of an origin that will not fill its holes any more: what anybody has applied of it comes
+    /// as state.
+    mutating func removeAll(origin: Replica) {
+        guard count(origin: origin) > 0 else { return }
+        for partition in partitions.indices {
+            guard let index = partitions[partition].firstIndex(where: { $0.origin == origin }) else { continue }
+            let queue = partitions[partition].remove(at: index)
+            for frame in queue.frames[queue.first...] { byteCount -= frame.bytes.count }
+        }
+        counts.removeAll { $0.replica == origin }
+    }
+
     private mutating func change(_ origin: Replica, by amount: Int) {
         if let index = counts.firstIndex(where: { $0.replica == origin }) {
             counts[index].count += amount

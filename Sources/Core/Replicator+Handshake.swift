@@ -1,6 +1,7 @@
 /// Links until both sides trust each other, and what begins then.
 import Base
 import Commands
+import Engine
 import Replication
 
 extension Replicator {
@@ -14,13 +15,23 @@ extension Replicator {
     func handshake(_ role: HandshakeRole) -> Handshake {
         let nonce = UInt128(random.next()) << 64 | UInt128(random.next())
         return Handshake(
-            role, identity: identity, secret: settings.secret, nonce: nonce, cut: stability.cut,
+            role, identity: identity, secret: settings.secret, nonce: nonce, horizon: horizon,
             isUnsure: past.isUnsure)
+    }
+
+    /// No cut of anybody in our cluster is later than this: what strangers wrote before it, some of us may take for
+    /// settled already, whatever our own cut is. Zero while nobody goes by our fences or we by theirs.
+    private var horizon: Stamp {
+        let latest = fences.stamps.map(\.tick).max() ?? 0
+        guard hasMet, hasJoined || latest > 0 else { return .zero }
+        let now = UInt64(max(executor.context.pointee.nowMilliseconds - Stamp.epochMilliseconds, 0))
+        return Stamp(tick: max(latest, stability.cut.tick, now << Stamp.counterBits), replica: replica).asCut
     }
 
     /// What the handshake has to know of everybody else.
     private var facts: HandshakeFacts {
         var facts = HandshakeFacts(table: members)
+        facts.horizon = horizon
         facts.connected = links.filter(\.isEstablished).compactMap(\.peer)
         facts.resumePoints = peers.compactMap { peer in
             peer.resumePosition.map {
@@ -48,6 +59,12 @@ extension Replicator {
             return
         }
         counters.refusals &+= 1
+        if refusal.code == .notYet {
+            guard let target = link.target else { return }
+            targets[target].nextDialMilliseconds =
+                now.monotonicMilliseconds + targets[target].backoff.failed(&random)
+            return
+        }
         guard let target = link.target else {
             return logRefusal("refused a peer: \(refusal.text)", &refusedPeers, now)
         }
@@ -65,8 +82,13 @@ extension Replicator {
             link.send(.refuse(Refusal(.busy, reason)))
             return close(link, reason, now)
         }
+        if let refusal = reasonToWait(link, peer) {
+            link.send(.refuse(refusal))
+            return close(link, refusal.text, now)
+        }
         meet(peer.identity, now)
         meetFirst(peer, now)
+        if !peer.horizon.isZero { hasJoined = true }
         if let former = link.isUpstream ? self.peer(replica)?.upstream : self.peer(replica)?.downstream,
             let old = self.link(former)
         {
@@ -95,15 +117,15 @@ extension Replicator {
         log(.notice, "linked \(link.isUpstream ? "to" : "from") \(describe(peer.identity))")
     }
 
-    /// The first we meet. What we wrote before is news to everybody, and their cut may have moved past it: then it is
-    /// renamed, to later than their cut can be before they count us.
+    /// The first we meet. What we wrote before is news to everybody, and a cut of theirs may have moved past it: then it
+    /// is renamed, to later than any of their cuts can be before they count us.
     private func meetFirst(_ peer: EstablishedPeer, _ now: Moment) {
         guard !hasMet else { return }
         hasMet = true
         defer { hasEverMet = true }
-        guard !peer.cut.isZero, !hasEverMet else { return }
+        guard !peer.horizon.isZero, !hasEverMet else { return }
         let margin = UInt64(settings.timing.handshakeMilliseconds) << Stamp.counterBits
-        let floor = Stamp(tick: peer.cut.tick + margin, replica: replica)
+        let floor = Stamp(tick: peer.horizon.tick + margin, replica: replica)
         var count = 0
         for partition in 0..<Slots.partitionCount where executor.restamp(partition, above: floor) { count += 1 }
         if count > 0 {
@@ -115,6 +137,15 @@ extension Replicator {
         silenced.contains(identity.replica.node) ? "links with node \(identity.replica.node) are kept down" : nil
     }
 
+    /// Somebody has let us into his cluster since this handshake began, and this peer has one as well: whether it is the
+    /// same one we shall hear in a moment. Until then nobody may count us because of this link.
+    private func reasonToWait(_ link: PeerLink, _ peer: EstablishedPeer) -> Refusal? {
+        guard link.handshake.horizon.isZero, !peer.horizon.isZero, !horizon.isZero,
+            members.entry(of: peer.identity.replica, incarnation: peer.identity.incarnation) == nil
+        else { return nil }
+        return .notYet(identity)
+    }
+
     /// Notes who it is; another incarnation of somebody we know has nothing of what the former had.
     private func meet(_ identity: PeerIdentity, _ now: Moment) {
         guard let index = peers.firstIndex(where: { $0.identity.replica == identity.replica }) else {
@@ -124,6 +155,9 @@ extension Replicator {
         }
         if peers[index].identity.incarnation != identity.incarnation {
             peers[index].resumePosition = nil
+            // What the former lost will not come, and what is held behind it must not be applied by chance: the new one
+            // is asked what it knows of its past.
+            held.removeAll(origin: identity.replica)
             node.acknowledgements.forget(node: identity.replica.node)
         }
         peers[index].identity = identity

@@ -20,6 +20,7 @@ extension Replicator {
             }
         }
         expelTheLongDead(now)
+        closeFormerSelves(now)
     }
 
     private func noteCondition(_ peer: Replica, _ former: PeerCondition, _ condition: PeerCondition, _ now: Moment) {
@@ -30,6 +31,23 @@ extension Replicator {
         deaths.append((replica: peer, monotonicMilliseconds: now.monotonicMilliseconds))
         // It will not send what it had not sent yet: whoever got more of it has to tell.
         for link in links where link.isEstablished && !link.isUpstream { link.send(.versionsRequest) }
+    }
+
+    /// What a node wrote under another generation before it lost its memory is closed by whoever admits it. Somebody who
+    /// hears of that former self only later does it here: nobody else will, and joiners wait for its word.
+    private func closeFormerSelves(_ now: Moment) {
+        let present = members.present
+        guard present.contains(where: { detector.condition(of: $0.replica) == .dead }) else { return }
+        let running = links.filter(\.isEstablished).compactMap { $0.peer?.replica } + [replica]
+        let before = members.entries
+        for entry in present where detector.condition(of: entry.replica) == .dead {
+            guard running.contains(where: { $0.node == entry.replica.node && $0 != entry.replica }) else { continue }
+            members.leave(entry.replica)
+        }
+        guard members.entries != before else { return }
+        noteDepartures(since: before, now)
+        tellTable()
+        recount()
     }
 
     private func expelTheLongDead(_ now: Moment) {

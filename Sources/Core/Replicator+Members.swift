@@ -65,7 +65,7 @@ extension Replicator {
         recount()
     }
 
-    private func noteDepartures(since before: [MemberEntry], _ now: Moment) {
+    func noteDepartures(since before: [MemberEntry], _ now: Moment) {
         for entry in members.entries where entry.status.isGone && entry.replica != replica {
             let former = before.first { $0.replica == entry.replica && $0.incarnation == entry.incarnation }
             if former?.status.isGone != true { noteDeparture(entry, now) }
@@ -83,12 +83,16 @@ extension Replicator {
         startDeparture(entry.replica)
     }
 
-    /// Asks everybody what they have of a replica that is gone.
+    /// Asks everybody what they have of a replica that is gone. From here on what it wrote comes as state alone: a frame
+    /// that is held for want of another might be applied here after the others have been told that it is not.
     private func startDeparture(_ replica: Replica) {
+        held.removeAll(origin: replica)
         departures.removeAll { $0.replica == replica }
         var departure = Departure(replica: replica, links: [])
         for link in links where link.isEstablished && !link.isUpstream {
             departure.links.append(link.number)
+            // The peer answers once it knows what we do, and applies no frame of the replica any more either.
+            link.send(.members(members.entries))
             link.send(.versionsRequest)
         }
         // Nobody to ask: whoever comes later is compared with anyway.

@@ -39,7 +39,8 @@ extension Replicator {
             node.writeGate = nil
         }
         guard past.isAsking else { return }
-        let isSure = targets.allSatisfy { $0.isSelf || isDeserted($0) || hasTold($0) }
+        // Of somebody who is gone the others may have learned since they answered: they are asked once more.
+        let isSure = departures.isEmpty && targets.allSatisfy { $0.isSelf || isDeserted($0) || hasTold($0) }
         // Who is refused because its node id is taken may be its own former self, which will be missed soon. If not,
         // it must not write under that name.
         let isTaken = targets.contains(where: \.refusesAsDuplicate)

@@ -48,6 +48,8 @@ public final class Replicator<Lending: PartitionLending> {
     var isCounting = false
     /// Somebody has been met since the start: until then nothing is stable.
     var hasMet = false
+    /// Somebody who had a cluster has let us in.
+    var hasJoined = false
     var stability = Stability()
     /// For each replica the fence behind which everything of it has been applied here, in all partitions.
     var fences = Versions()

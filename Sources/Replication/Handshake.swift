@@ -18,8 +18,8 @@ public struct EstablishedPeer: Equatable, Sendable {
     public var protocolVersion: UInt8
     /// How far the acceptor has applied the dialler's window; nil: it does not know.
     public var resume: UInt64?
-    /// The cut the peer went by.
-    public var cut = Stamp.zero
+    /// No cut in the peer's cluster was later than this; zero for one that had no cluster.
+    public var horizon = Stamp.zero
 }
 
 public enum HandshakeStep: Equatable {
@@ -43,14 +43,15 @@ public struct Handshake: Sendable {
         case start
         case challengeAwaited(Hello)
         case proofAwaited(Hello, Challenge)
-        case welcomeAwaited(PeerIdentity, version: UInt8, cut: Stamp)
+        case welcomeAwaited(PeerIdentity, version: UInt8, horizon: Stamp)
         case over
     }
 
     public let role: HandshakeRole
     private let own: PeerIdentity
     private let secret: [UInt8]
-    private let cut: Stamp
+    /// As it was when the handshake began.
+    public let horizon: Stamp
     private let isUnsure: Bool
     /// Fresh for every handshake: this is what makes a former proof worthless.
     private let nonce: UInt128
@@ -58,7 +59,7 @@ public struct Handshake: Sendable {
     private var state = State.start
 
     public init(
-        _ role: HandshakeRole, identity: PeerIdentity, secret: [UInt8], nonce: UInt128, cut: Stamp = .zero,
+        _ role: HandshakeRole, identity: PeerIdentity, secret: [UInt8], nonce: UInt128, horizon: Stamp = .zero,
         isUnsure: Bool = false,
         protocols: ClosedRange<UInt8> = Handshake.lowestProtocol...Handshake.highestProtocol
     ) {
@@ -66,7 +67,7 @@ public struct Handshake: Sendable {
         own = identity
         self.secret = secret
         self.nonce = nonce
-        self.cut = cut
+        self.horizon = horizon
         self.isUnsure = isUnsure
         self.protocols = protocols
     }
@@ -80,7 +81,7 @@ public struct Handshake: Sendable {
         guard role == .dialler, case .start = state else { return nil }
         let hello = Hello(
             lowestProtocol: protocols.lowerBound, highestProtocol: protocols.upperBound, identity: own, nonce: nonce,
-            hasSecret: !secret.isEmpty, cut: cut, isUnsure: isUnsure)
+            hasSecret: !secret.isEmpty, horizon: horizon, isUnsure: isUnsure)
         state = .challengeAwaited(hello)
         return .hello(hello)
     }
@@ -92,14 +93,15 @@ public struct Handshake: Sendable {
         }
         do throws(Refusal) {
             switch (role, state, message) {
-            case (.acceptor, .start, .hello(let hello)): return .send(try answer(hello))
+            case (.acceptor, .start, .hello(let hello)): return .send(try answer(hello, facts))
             case (.dialler, .challengeAwaited(let hello), .challenge(let challenge)):
                 return .send(try answer(challenge, to: hello, facts))
             case (.acceptor, .proofAwaited(let hello, let challenge), .proof(let proof)):
                 return try welcome(hello, challenge, proof, facts)
-            case (.dialler, .welcomeAwaited(let identity, let version, let cut), .welcome(let resume)):
+            case (.dialler, .welcomeAwaited(let identity, let version, let horizon), .welcome(let resume)):
                 state = .over
-                let peer = EstablishedPeer(identity: identity, protocolVersion: version, resume: resume, cut: cut)
+                let peer = EstablishedPeer(
+                    identity: identity, protocolVersion: version, resume: resume, horizon: horizon)
                 return .established(peer, send: nil)
             default:
                 throw Refusal(.unexpectedMessage, "a \(message.kind) message came out of turn in the handshake")
@@ -123,7 +125,7 @@ public struct Handshake: Sendable {
 
     // MARK: Acceptor
 
-    private mutating func answer(_ hello: Hello) throws(Refusal) -> LinkMessage {
+    private mutating func answer(_ hello: Hello, _ facts: HandshakeFacts) throws(Refusal) -> LinkMessage {
         let theirs = hello.identity
         guard hello.lowestProtocol <= protocols.upperBound, hello.highestProtocol >= protocols.lowerBound else {
             throw Refusal(
@@ -137,8 +139,8 @@ public struct Handshake: Sendable {
         guard hello.hasSecret == !secret.isEmpty else { throw secretMissing(at: hello.hasSecret ? own : theirs) }
         let version = min(hello.highestProtocol, protocols.upperBound)
         var challenge = Challenge(
-            protocolVersion: version, identity: own, nonce: nonce, cut: cut, isUnsure: isUnsure,
-            proof: [])
+            protocolVersion: version, identity: own, nonce: nonce, horizon: horizon, isUnsure: isUnsure,
+            knowsDialler: facts.knows(theirs), proof: [])
         challenge.proof = proof(of: .acceptor, hello, challenge)
         state = .proofAwaited(hello, challenge)
         return .challenge(challenge)
@@ -150,12 +152,11 @@ public struct Handshake: Sendable {
         let theirs = hello.identity
         guard HMAC.areEqual(theirProof, proof(of: .dialler, hello, challenge)) else { throw secretWrong(theirs) }
         try facts.check(theirs, own)
-        try facts.checkHistory(theirs, theirCut: hello.cut, own, cut)
         try facts.checkPast(theirs, isUnsure: hello.isUnsure)
         state = .over
         let resume = facts.resumePoint(of: theirs)
         let peer = EstablishedPeer(
-            identity: theirs, protocolVersion: challenge.protocolVersion, resume: resume, cut: hello.cut)
+            identity: theirs, protocolVersion: challenge.protocolVersion, resume: resume, horizon: hello.horizon)
         return .established(peer, send: .welcome(resume: resume))
     }
 
@@ -178,9 +179,12 @@ public struct Handshake: Sendable {
         guard HMAC.areEqual(challenge.proof, proof(of: .acceptor, hello, challenge)) else { throw secretWrong(theirs) }
         try HandshakeFacts.checkOneself(theirs, own)
         try facts.check(theirs, own)
-        try facts.checkHistory(theirs, theirCut: challenge.cut, own, cut)
+        if !challenge.horizon.isZero, !challenge.knowsDialler, !facts.knows(theirs) {
+            if !horizon.isZero { throw facts.twoClusters(theirs, own) }
+            if !facts.horizon.isZero { throw .notYet(own) }
+        }
         try facts.checkPast(theirs, isUnsure: challenge.isUnsure)
-        state = .welcomeAwaited(theirs, version: challenge.protocolVersion, cut: challenge.cut)
+        state = .welcomeAwaited(theirs, version: challenge.protocolVersion, horizon: challenge.horizon)
         return .proof(proof(of: .dialler, hello, challenge))
     }
 
@@ -195,13 +199,14 @@ public struct Handshake: Sendable {
         transcript.append(hello.highestProtocol)
         transcript.append(hello.identity)
         transcript.append(littleEndian: hello.nonce)
-        transcript.append(littleEndian: hello.cut.rawValue)
+        transcript.append(littleEndian: hello.horizon.rawValue)
         transcript.append(UInt8(hello.isUnsure ? 1 : 0))
         transcript.append(challenge.protocolVersion)
         transcript.append(challenge.identity)
         transcript.append(littleEndian: challenge.nonce)
-        transcript.append(littleEndian: challenge.cut.rawValue)
+        transcript.append(littleEndian: challenge.horizon.rawValue)
         transcript.append(UInt8(challenge.isUnsure ? 1 : 0))
+        transcript.append(UInt8(challenge.knowsDialler ? 1 : 0))
         return HMAC.code(key: secret, message: transcript.view)
     }
 

@@ -19,6 +19,8 @@ public struct HandshakeFacts: Sendable {
     /// Whoever has an established link with this node now, in either direction.
     public var connected: [PeerIdentity]
     public var resumePoints: [ResumePoint]
+    /// No cut in our cluster is later than this now; zero where we have none.
+    public var horizon = Stamp.zero
 
     public init(
         table: MemberTable = MemberTable(), connected: [PeerIdentity] = [], resumePoints: [ResumePoint] = []
@@ -50,12 +52,15 @@ public struct HandshakeFacts: Sendable {
                 + "empty where it reaches a peer")
     }
 
-    /// Two clusters that both went their way: the cut of neither speaks of what the other wrote.
-    func checkHistory(
-        _ theirs: PeerIdentity, theirCut: Stamp, _ own: PeerIdentity, _ ownCut: Stamp
-    ) throws(Refusal) {
-        guard !theirCut.isZero, !ownCut.isZero, table.current(theirs.replica) == nil else { return }
-        throw Refusal(
+    func knows(_ theirs: PeerIdentity) -> Bool {
+        table.entry(of: theirs.replica, incarnation: theirs.incarnation) != nil
+    }
+
+    /// Both have a cluster, and neither has heard of the other. Two clusters that have each gone their own way cannot
+    /// become one: the cut of neither speaks of what the other wrote. The dialler looks, who is told what the
+    /// acceptor knows: of a joiner one side may have heard before the other.
+    func twoClusters(_ theirs: PeerIdentity, _ own: PeerIdentity) -> Refusal {
+        Refusal(
             .otherHistory,
             "\(theirs.label) and \(own.label) belong to two clusters that have each gone their own way: keep the one, "
                 + "start the nodes of the other empty and they join it")

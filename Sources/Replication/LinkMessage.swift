@@ -82,16 +82,16 @@ public struct Hello: Equatable, Sendable {
     public var identity: PeerIdentity
     public var nonce: UInt128
     public var hasSecret: Bool
-    /// The cut that the dialler goes by: zero for one that has met nobody.
-    public var cut: Stamp
+    /// No cut in the dialler's cluster is later than this; zero for one that has no cluster.
+    public var horizon: Stamp
     /// The dialler has taken writes without having heard of its own past from everybody.
     public var isUnsure: Bool
 
     public init(
         lowestProtocol: UInt8, highestProtocol: UInt8, identity: PeerIdentity, nonce: UInt128, hasSecret: Bool,
-        cut: Stamp = .zero, isUnsure: Bool = false
+        horizon: Stamp = .zero, isUnsure: Bool = false
     ) {
-        self.cut = cut
+        self.horizon = horizon
         self.isUnsure = isUnsure
         self.lowestProtocol = lowestProtocol
         self.highestProtocol = highestProtocol
@@ -106,18 +106,21 @@ public struct Challenge: Equatable, Sendable {
     public var protocolVersion: UInt8
     public var identity: PeerIdentity
     public var nonce: UInt128
-    /// The cut that the acceptor goes by.
-    public var cut: Stamp
+    /// No cut in the acceptor's cluster is later than this; zero for one that has no cluster.
+    public var horizon: Stamp
     public var isUnsure: Bool
+    /// The acceptor's cluster has heard of the dialler, under this incarnation.
+    public var knowsDialler: Bool
     /// Empty where the cluster has no secret.
     public var proof: [UInt8]
 
     public init(
-        protocolVersion: UInt8, identity: PeerIdentity, nonce: UInt128, cut: Stamp = .zero, isUnsure: Bool = false,
-        proof: [UInt8]
+        protocolVersion: UInt8, identity: PeerIdentity, nonce: UInt128, horizon: Stamp = .zero, isUnsure: Bool = false,
+        knowsDialler: Bool = false, proof: [UInt8]
     ) {
-        self.cut = cut
+        self.horizon = horizon
         self.isUnsure = isUnsure
+        self.knowsDialler = knowsDialler
         self.protocolVersion = protocolVersion
         self.identity = identity
         self.nonce = nonce
@@ -132,6 +135,8 @@ public enum RefusalCode: UInt8, Sendable, CaseIterable {
     /// A node has dialled itself: nothing to report.
     case oneself
     case duplicateNode, expelled, unexpectedMessage, malformedMessage, busy, otherHistory
+    /// Only one side has heard so far that both belong together: nothing to report, and soon to be tried again.
+    case notYet
 }
 
 public struct Refusal: Error, Equatable, Sendable {
@@ -141,6 +146,10 @@ public struct Refusal: Error, Equatable, Sendable {
     public init(_ code: RefusalCode, _ text: String) {
         self.code = code
         self.text = text
+    }
+
+    public static func notYet(_ own: PeerIdentity) -> Refusal {
+        Refusal(.notYet, "\(own.label) has just joined a cluster and does not know all of it yet")
     }
 }
 

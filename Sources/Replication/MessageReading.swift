@@ -91,22 +91,24 @@ extension LinkMessage {
             guard lowest <= highest, let identity = reader.identity() else { return nil }
             let nonce = reader.littleEndian(UInt128.self)
             guard let hasSecret = reader.flag() else { return nil }
-            let cut = Stamp(rawValue: reader.littleEndian(UInt64.self))
+            let horizon = Stamp(rawValue: reader.littleEndian(UInt64.self))
             guard let isUnsure = reader.flag() else { return nil }
             return .hello(
                 Hello(
                     lowestProtocol: lowest, highestProtocol: highest, identity: identity, nonce: nonce,
-                    hasSecret: hasSecret, cut: cut, isUnsure: isUnsure))
+                    hasSecret: hasSecret, horizon: horizon, isUnsure: isUnsure))
         case .challenge:
             let version = reader.byte()
             guard let identity = reader.identity() else { return nil }
             let nonce = reader.littleEndian(UInt128.self)
-            let cut = Stamp(rawValue: reader.littleEndian(UInt64.self))
-            guard let isUnsure = reader.flag(), let proof = reader.proof() else { return nil }
+            let horizon = Stamp(rawValue: reader.littleEndian(UInt64.self))
+            guard let isUnsure = reader.flag(), let knowsDialler = reader.flag(), let proof = reader.proof() else {
+                return nil
+            }
             return .challenge(
                 Challenge(
-                    protocolVersion: version, identity: identity, nonce: nonce, cut: cut, isUnsure: isUnsure,
-                    proof: proof))
+                    protocolVersion: version, identity: identity, nonce: nonce, horizon: horizon, isUnsure: isUnsure,
+                    knowsDialler: knowsDialler, proof: proof))
         case .proof: return reader.proof().map { .proof($0) }
         case .welcome:
             guard let isKnown = reader.flag() else { return nil }

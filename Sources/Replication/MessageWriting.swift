@@ -147,14 +147,15 @@ extension ByteBuffer {
             append(hello.identity)
             append(littleEndian: hello.nonce)
             append(UInt8(hello.hasSecret ? 1 : 0))
-            append(littleEndian: hello.cut.rawValue)
+            append(littleEndian: hello.horizon.rawValue)
             append(UInt8(hello.isUnsure ? 1 : 0))
         case .challenge(let challenge):
             append(challenge.protocolVersion)
             append(challenge.identity)
             append(littleEndian: challenge.nonce)
-            append(littleEndian: challenge.cut.rawValue)
+            append(littleEndian: challenge.horizon.rawValue)
             append(UInt8(challenge.isUnsure ? 1 : 0))
+            append(UInt8(challenge.knowsDialler ? 1 : 0))
             append(varint: challenge.proof.count)
             append(challenge.proof)
         case .proof(let proof):

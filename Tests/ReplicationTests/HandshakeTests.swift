@@ -289,6 +289,7 @@ private func answer(_ handshake: inout Handshake, _ message: LinkMessage) throws
             { $0.nonce ^= 1 }, { $0.identity.name = "n9" }, { $0.identity.region = "x" },
             { $0.identity.incarnation += 1 }, { $0.identity.replica = Replica(node: 9, generation: 0) },
             { $0.identity.address = try PeerAddress("elsewhere") }, { $0.highestProtocol = 2 },
+            { $0.horizon = Stamp(rawValue: 1) }, { $0.isUnsure = true },
         ]
         for change in changes {
             var dialling = dialler(one)
@@ -301,6 +302,7 @@ private func answer(_ handshake: inout Handshake, _ message: LinkMessage) throws
         let answers: [(inout Challenge) throws -> Void] = [
             { $0.nonce ^= 1 }, { $0.identity.name = "n9" }, { $0.identity.replica = Replica(node: 9, generation: 0) },
             { $0.identity.incarnation += 1 }, { $0.identity.address = try PeerAddress("elsewhere") },
+            { $0.horizon = Stamp(rawValue: 1) }, { $0.isUnsure = true }, { $0.knowsDialler = true },
             { $0.proof[31] ^= 1 }, { $0.proof.removeLast() },
         ]
         for change in answers {
@@ -314,6 +316,28 @@ private func answer(_ handshake: inout Handshake, _ message: LinkMessage) throws
     }
 
     // MARK: Who is who
+
+    @Test("Two clusters stay two; who has no cluster yet, or is known to one of the two, comes in", arguments: 0..<5)
+    func clusters(_ situation: Int) throws {
+        let (one, two) = (try identity(1), try identity(2))
+        let far = Stamp(rawValue: 1 << 40)
+        var dialling = Handshake(
+            .dialler, identity: one, secret: [], nonce: 1, horizon: situation == 1 ? .zero : far)
+        var accepting = Handshake(
+            .acceptor, identity: two, secret: [], nonce: 2, horizon: situation == 2 ? .zero : far)
+        var table = MemberTable()
+        table.admit(situation == 3 ? two : one)
+        let knows = HandshakeFacts(table: table)
+        let ending = run(
+            &dialling, &accepting, diallerFacts: situation == 3 ? knows : HandshakeFacts(),
+            acceptorFacts: situation == 4 ? knows : HandshakeFacts())
+        #expect(ending.refusal?.code == (situation == 0 ? .otherHistory : nil))
+        if case .established(let peer, _)? = ending.acceptor { #expect(peer.horizon.isZero == (situation == 1)) }
+        // Another process of that name is not the one that was heard of.
+        var stranger = one
+        stranger.incarnation += 1
+        #expect(!HandshakeFacts(table: table).knows(stranger))
+    }
 
     @Test("A node that dials itself finds out, and a copy of it does not pass for it")
     func oneself() throws {

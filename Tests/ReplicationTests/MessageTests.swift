@@ -92,9 +92,10 @@ private struct MessageMaker {
         var buffer = ByteBuffer(capacity: 16)
         let hello = Hello(
             lowestProtocol: UInt8(random.below(4)), highestProtocol: UInt8(4 + random.below(4)),
-            identity: try identity(), nonce: wide(), hasSecret: flag())
+            identity: try identity(), nonce: wide(), hasSecret: flag(), horizon: stamp(), isUnsure: flag())
         let challenge = Challenge(
-            protocolVersion: UInt8(random.below(4)), identity: try identity(), nonce: wide(), proof: bytes())
+            protocolVersion: UInt8(random.below(4)), identity: try identity(), nonce: wide(), horizon: stamp(),
+            isUnsure: flag(), knowsDialler: flag(), proof: bytes())
         let refusal = Refusal(RefusalCode.allCases[random.below(RefusalCode.allCases.count)], text())
         let entries = [try entry(), try entry()]
         return body.withView { view in

@@ -50,6 +50,10 @@ extension Cluster {
             checkPair(index, node)
             checkVersions(index, node)
             checkAcknowledgements(index, node)
+            if let watchedKey {
+                node.core.setClock(moment(index).unixMilliseconds)
+                note("\(slots[index].number) remembers \(text(node.core.run([Array("A2.META".utf8), watchedKey])))")
+            }
         }
         compareEquals(when)
         checkCuts()
@@ -103,7 +107,16 @@ extension Cluster {
                 peer.versions($0).covers(node.core.partition($0).pointee.latestOwnStamp)
             }
         }
-        if count > holders { fail("\(count) have acknowledged all of \(slots[index].number), \(holders) have it") }
+        guard count > holders else { return }
+        let without = slots.indices.filter { other in
+            guard other != index, let peer = slots[other].node else { return false }
+            return !Self.watchedPartitions.allSatisfy {
+                peer.versions($0).covers(node.core.partition($0).pointee.latestOwnStamp)
+            }
+        }
+        fail(
+            "\(count) have acknowledged all of \(slots[index].number), \(holders) have it, not "
+                + "\(without.map { slots[$0].number })")
     }
 
     /// Reads what a node has written: each frame follows the one before, no stamp is used twice, and what a process
@@ -301,6 +314,10 @@ extension Cluster {
         }
         history.outlivedStrings = 0
         // A remove of what a crash has lost everywhere is remembered: nobody can say that it will never come.
+        // Who has never met anybody may yet meet those who need it.
+        if node.report.peers.allSatisfy({ $0.replica.node == slots[index].number }), !node.settings.seeds.isEmpty {
+            return nil
+        }
         if counts.crashes > 0 {
             history.deferredKeys = 0
             history.pendingClears = 0

@@ -208,6 +208,32 @@ extension Cluster {
         }
     }
 
+    /// A line of the log that says of a node what an operator has to do about it.
+    func noteRefusal(_ index: Int, _ node: ClusterNode, _ text: String) {
+        let name = "node \(node.replica) (node\(slots[index].number)) at"
+        let isTwoClusters = text.contains("belong to two clusters")
+        if text.contains(name), text.contains("took writes alone") { node.isRefused = .forItsName }
+        if text.contains(name), isTwoClusters, node.isRefused == nil { node.isRefused = .forItsCluster }
+    }
+
+    /// Who is refused for good is started empty, as the log says: all but the first, whose cluster is kept.
+    private func restartTheRefused() {
+        let first = members.first { slots[$0].node?.isRefused == nil } ?? members.first
+        guard let first, let keeper = slots[first].node else { return }
+        for index in members where index != first && slots[index].node?.isRefused != nil {
+            guard let replica = slots[index].node?.replica else { continue }
+            let status = keeper.report.peers.first { $0.replica == replica }
+            let isCluster = slots[index].node?.isRefused == .forItsCluster
+            if isCluster, status?.outgoing == "up", status?.incoming == "up" {
+                slots[index].node?.isRefused = nil
+                continue
+            }
+            note("node \(slots[index].number) is refused: it is started empty")
+            crash(index, returns: false)
+            start(index, seeds: [first])
+        }
+    }
+
     // MARK: the end
 
     /// All machines are suspended for longer than any clock ever led, and wake up.
@@ -244,6 +270,7 @@ extension Cluster {
             advance(to: now + 400)
             round += 1
             if round % 10 == 0 { expelTheGone() }
+            if round % 10 == 5 { restartTheRefused() }
             guard let reason = reasonForUnrest() else { return checkRest() }
             unrest = reason
         }

@@ -12,6 +12,8 @@ public final class Cluster {
     public internal(set) var counts = Counts()
     /// What happens, line by line, for whoever replays a seed.
     public var trace: ((String) -> Void)?
+    /// What every node remembers of this key is told at every check.
+    public var watchedKey: [UInt8]?
 
     public struct Counts: Sendable {
         public var milliseconds: Int64 = 0
@@ -253,6 +255,7 @@ public final class Cluster {
                     note("\(slots[index].number) \(severity): \(text)")
                     if text.hasSuffix("counts as written now") { noteName(index, node, isRestamped: true) }
                     if text.hasPrefix("everybody in reach has what this node wrote") { checkFarewell(index, node) }
+                    noteRefusal(index, node, text)
                     if severity == .error, !isExpected(text) { fail("node \(slots[index].number) says: \(text)") }
                 }
             }

@@ -57,6 +57,9 @@ final class ClusterNode {
     var lines: [Line] = []
     /// It gave up its membership, or was shut out: it takes no part in what all must agree on.
     var isOutside = false
+    /// Others refuse it for what was written where they could not be reached: the operator has to start it empty.
+    enum LastingRefusal { case forItsName, forItsCluster }
+    var isRefused: LastingRefusal?
     /// Of these, how many got other stamps before anybody had seen them.
     var framesRestamped = 0
     /// The name it was last seen under.

@@ -24,6 +24,8 @@ final class SimConnection {
         var isPlanned = false
         /// The sender has closed: what waits comes, then the end.
         var isFinished = false
+        /// Some of what was sent is lost, so nothing that is sent after it may come.
+        var isBroken = false
         /// Of a flip: this many bytes later one bit turns.
         var bytesToFlip: Int?
 
@@ -32,6 +34,7 @@ final class SimConnection {
         var nextDue: Int64? { head < chunks.count ? chunks[head].due : nil }
 
         mutating func append(_ bytes: [UInt8], now: Int64) {
+            if isBroken { return }
             var due = max(now + delayMilliseconds, lastDue)
             if bytesPerMillisecond > 0 { due += Int64(bytes.count / bytesPerMillisecond) }
             lastDue = due
@@ -52,6 +55,7 @@ final class SimConnection {
 
         /// Keeps the first pieces of what waits.
         mutating func truncate(chunks count: Int) {
+            isBroken = true
             chunks.removeSubrange((head + count)...)
             bytesWaiting = chunks[head...].reduce(0) { $0 + $1.bytes.count }
         }

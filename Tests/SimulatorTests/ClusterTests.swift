@@ -1,5 +1,6 @@
 /// Whole clusters under random schedules. A failing seed is replayed with A2_SIM_SEED, A2_SIM_RUNS sets how many
-/// seeds each profile takes, A2_SIM_PROFILE picks one profile, A2_SIM_TRACE prints what happens.
+/// seeds each profile takes, A2_SIM_PROFILE picks one profile, A2_SIM_TRACE prints what
+/// happens, and with A2_SIM_KEY what each node remembers of a key.
 import Base
 import Glibc
 import Testing
@@ -28,6 +29,7 @@ private func environment(_ name: String) -> UInt64? {
         for seed in seeds {
             let cluster = Cluster(seed: seed, plan: Self.plan(profile, seed: seed))
             if getenv("A2_SIM_TRACE") != nil { cluster.trace = { print($0) } }
+            if let key = getenv("A2_SIM_KEY") { cluster.watchedKey = Array(String(cString: key).utf8) }
             cluster.run()
             counts += cluster.counts
             guard cluster.failures.isEmpty else {

@@ -207,6 +207,25 @@ import Testing
         #expect(scenario.shown("{a}c1") == ["'v'"])
     }
 
+    @Test("Who wrote alone and meets a newcomer first is news to the newcomer's whole cluster")
+    func metNewcomer() {
+        let scenario = Scenario([[1], [0], [0, 3]])
+        for other in [0, 1, 3] { scenario.part(2, other) }
+        scenario.pass(4000)
+        scenario.run(2, "INCRBY {a}x 3")
+        scenario.run(0, "INCRBY {a}x 5")
+        // The cut of the others moves past what was written alone.
+        scenario.pass(3000)
+        scenario.cluster.start(3, seeds: [0, 1])
+        scenario.pass(200)
+        scenario.join(2, 3)
+        scenario.pass(1500)
+        #expect(scenario.node(2).lines.contains { $0.text.contains("counts as written now") })
+        for other in [0, 1] { scenario.join(2, other) }
+        #expect(scenario.rest() == [])
+        #expect(scenario.shown("{a}x") == ["'8'"])
+    }
+
     @Test("After days apart both sides' writes are there")
     func days() {
         let scenario = Scenario.mesh(3)

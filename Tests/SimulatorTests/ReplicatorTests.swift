@@ -246,6 +246,28 @@ private final class Desk {
         #expect(desk.lines.contains { $0.contains("closing the link") }, "\(desk.lines)")
     }
 
+    @Test("What was held of a process that has lost its memory is let go when the next one of its name comes")
+    func heldOfFormer() throws {
+        let desk = try Desk()
+        let (from, to) = try desk.becomeWritable()
+        var frame = ByteBuffer()
+        FrameCodec.encodeHeader(
+            partition: 0, stamp: Stamp(tick: 9 << 40, replica: desk.peer.replica),
+            prev: Stamp(tick: 8 << 40, replica: desk.peer.replica), cut: .zero, dependencies: [],
+            hasAllDependencies: true, isElided: false, isGrouped: false, records: ByteView(""), into: &frame)
+        desk.say(.frames(position: 100, frames: frame.view), from)
+        desk.pass(200)
+        #expect(desk.node.report.framesHeldBytes > 0)
+        for link in [from, to] { desk.replicator.closed(link: link, reason: "it crashed", desk.moment) }
+        desk.pass(3000)
+        var next = desk.peer
+        next.incarnation += 1
+        let link = try desk.linkFrom(next)
+        desk.say(.versions(VersionsReport(applied: [], partitions: [])), link)
+        desk.pass(200)
+        #expect(desk.node.report.framesHeldBytes == 0)
+    }
+
     // MARK: the plan and what is held
 
     private static func need(_ partition: Int, _ link: Int, _ wanted: [Stamp] = [], due: Int64 = 0) -> RepairPlan.Need {
@@ -314,6 +336,18 @@ private final class Desk {
         #expect(held.heads(partition: 1).count == 2 && held.occupied == [1])
         held.offer(partition: 1) { _ in true }
         #expect(held.isEmpty && held.isEmpty(partition: 1))
+        for tick in [3, 4] as [UInt64] {
+            for node in [2, 3] as [UInt8] {
+                for partition in [1, 5] {
+                    #expect([UInt8(tick)].withView { held.insert($0, Self.stamp(tick, node), partition: partition) })
+                }
+            }
+        }
+        held.removeAll(origin: Replica(node: 2, generation: 0))
+        #expect(held.count(origin: Replica(node: 2, generation: 0)) == 0 && held.byteCount == 4)
+        #expect(held.heads(partition: 5).map(\.origin) == [Replica(node: 3, generation: 0)])
+        for partition in [1, 5] { held.offer(partition: partition) { _ in true } }
+        #expect(held.isEmpty)
         let tooMuch = [UInt8](repeating: 0, count: 101)
         #expect(!tooMuch.withView { held.insert($0, Self.stamp(1), partition: 0) } && held.occupied.isEmpty)
     }
