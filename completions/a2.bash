@@ -2,73 +2,118 @@
 
 _a2() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local words=""
+    local verb="" words="" index
     COMPREPLY=()
+    # Readline takes --flag=value for three words.
+    if [[ $current == "=" ]]; then
+        current=""
+    elif [[ $previous == "=" && $COMP_CWORD -gt 2 ]]; then
+        previous=${COMP_WORDS[COMP_CWORD-2]}
+    fi
     if [[ $COMP_CWORD -eq 1 ]]; then
         words="serve bench completions version help --help --version"
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
-    case ${COMP_WORDS[1]} in
-    serve)
+    [[ $COMP_CWORD -gt 2 ]] && verb=${COMP_WORDS[2]}
+    case "${COMP_WORDS[1]} $verb" in
+    "serve "*)
         case $previous in
-        --config) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --node-id) return ;;
-        --name) return ;;
-        --region) return ;;
-        --cluster) return ;;
-        --ephemeral) words="yes no" ;;
-        --bind) return ;;
-        --port) return ;;
-        --tcp-backlog) return ;;
-        --tcp-keepalive) return ;;
-        --timeout) return ;;
-        --maxclients) return ;;
-        --threads) return ;;
-        --peer) return ;;
-        --peer-port) return ;;
-        --advertise) return ;;
-        --peer-secret-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --peer-plaintext) words="yes no" ;;
-        --peer-buffer-bytes) return ;;
-        --stability-timeout) return ;;
-        --repair-interval) return ;;
-        --protected-mode) words="yes no" ;;
-        --requirepass) return ;;
-        --password-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --node-id | --name | --region | --cluster | --bind | --port | --tcp-backlog | --tcp-keepalive | --timeout | --maxclients | --threads | --peer | --peer-port | --advertise | --peer-buffer-bytes | --stability-timeout | --repair-interval | --requirepass | --maxmemory | --maxmemory-samples | --lfu-log-factor | --lfu-decay-time | --window-bytes | --databases | --hz | --proto-max-bulk-len | --client-query-buffer-limit | --client-output-buffer-limit | --slowlog-log-slower-than | --slowlog-max-len | --latency-monitor-threshold | --latency-tracking-info-percentiles) return ;;
+        --config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --ephemeral) [[ $current == -* ]] || words="yes no" ;;
+        --peer-secret-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --peer-plaintext) [[ $current == -* ]] || words="yes no" ;;
+        --protected-mode) [[ $current == -* ]] || words="yes no" ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --enable-debug-command) words="no yes local" ;;
-        --maxmemory) return ;;
         --maxmemory-policy) words="volatile-lru volatile-lfu volatile-random volatile-ttl allkeys-lru allkeys-lfu allkeys-random noeviction" ;;
-        --maxmemory-samples) return ;;
-        --lfu-log-factor) return ;;
-        --lfu-decay-time) return ;;
-        --window-bytes) return ;;
-        --databases) return ;;
-        --hz) return ;;
-        --proto-max-bulk-len) return ;;
-        --client-query-buffer-limit) return ;;
-        --client-output-buffer-limit) return ;;
-        --slowlog-log-slower-than) return ;;
-        --slowlog-max-len) return ;;
-        --latency-monitor-threshold) return ;;
-        --latency-tracking) words="yes no" ;;
-        --latency-tracking-info-percentiles) return ;;
+        --latency-tracking) [[ $current == -* ]] || words="yes no" ;;
         --log-level) words="trace debug info notice warning error" ;;
         --log-format) words="auto pretty json plain" ;;
-        --log-file) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --log-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        [[ -n $words ]] || words="--check-config --json --generate-config --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
+        [[ -n $words ]] || words="--check-config --json --generate-config --generate-unit --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
         ;;
-    bench)
-        [[ -n $words ]] || words="--help"
+    "bench run" | "bench "-*)
+        index=2
+        [[ ${COMP_WORDS[2]} == run ]] && index=3
+        for ((; index < COMP_CWORD; index++)); do
+            case ${COMP_WORDS[index]} in
+            -h | --host | -p | --port | -s | --socket | -u | --uri | --user | -a | --password | --password-file | --dbnum | --targets | --spread | --connections-per-node | -c | --clients | -P | --pipeline | --threads | -k | --keepalive | --runs | -n | --requests | --duration | --warmup | --rate | --ramp | --arrival | -r | --keyspace | -d | --value-size | --key-prefix | --seed | -t | --tests | --mix | --dist | --precision | --percentiles | --hdr | --json | --fail-if | --max-error-rate | --interval)
+                [[ ${COMP_WORDS[index + 1]} == "=" ]] && ((index++))
+                ((index++))
+                ;;
+            -*) ;;
+            *) return ;;
+            esac
+        done
+        case $previous in
+        -h | --host | -p | --port | -u | --uri | --user | -a | --password | --dbnum | --targets | --connections-per-node | -c | --clients | -P | --pipeline | --threads | -k | --keepalive | --runs | -n | --requests | --duration | --warmup | --rate | --ramp | -r | --keyspace | -d | --value-size | --key-prefix | --seed | -t | --tests | --mix | --dist | --precision | --percentiles | --fail-if | --max-error-rate | --interval) return ;;
+        -s | --socket) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --spread) words="pinned round-robin" ;;
+        --arrival) words="fixed poisson" ;;
+        --hdr) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        esac
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -k --keepalive -l --loop -I --idle --runs -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed -t --tests --mix --dist --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
         ;;
-    completions)
+    "bench load")
+        case $previous in
+        -h | --host | -p | --port | -u | --uri | --user | -a | --password | --dbnum | --targets | --connections-per-node | -c | --clients | -P | --pipeline | --threads | -r | --keyspace | -d | --value-size | --key-prefix | --seed | --precision | --percentiles | --fail-if | --max-error-rate | --interval) return ;;
+        -s | --socket) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --spread) words="pinned round-robin" ;;
+        --hdr) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        esac
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -r --keyspace -d --value-size --key-prefix --seed --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
+        ;;
+    "bench converge")
+        case $previous in
+        -h | --host | -p | --port | -u | --uri | --user | -a | --password | --dbnum | --targets | --connections-per-node | -c | --clients | -P | --pipeline | --threads | -n | --requests | --duration | --warmup | --rate | --ramp | -r | --keyspace | -d | --value-size | --key-prefix | --seed | --dist | --partition | --poll-step | --drain-timeout | --fail-if | --max-error-rate | --interval) return ;;
+        -s | --socket) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --spread) words="pinned round-robin" ;;
+        --arrival) words="fixed poisson" ;;
+        --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        esac
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed --dist --partition --poll-step --drain-timeout --keep --json --fail-if --max-error-rate --interval --help"
+        ;;
+    "bench compare")
+        case $previous in
+        --threshold | --fail-if) return ;;
+        --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="--threshold --json --fail-if --help"
+        ;;
+    "bench replay")
+        case $previous in
+        -h | --host | -p | --port | -u | --uri | --user | -a | --password | --dbnum | --targets | --connections-per-node | -c | --clients | -P | --pipeline | --threads | --speed | --precision | --percentiles | --fail-if | --max-error-rate | --interval) return ;;
+        -s | --socket) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --spread) words="pinned round-robin" ;;
+        --hdr) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads --speed -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
+        ;;
+    "bench ")
+        words="run load converge compare replay help -h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -k --keepalive -l --loop -I --idle --runs -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed -t --tests --mix --dist --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
+        ;;
+    "completions "*)
         [[ -n $words ]] || words="bash zsh fish --help"
         ;;
-    version)
+    "version "*)
         [[ -n $words ]] || words="--help"
         ;;
-    help)
+    "help bench")
+        words="run load converge compare replay"
+        ;;
+    "help "*)
         [[ -n $words ]] || words="serve bench completions version help --help"
         ;;
     esac

@@ -4,163 +4,103 @@ public enum Completions {
     /// Nil for a shell without one.
     public static func script(for shell: String) -> String? {
         switch shell {
-        case "bash": bash
-        case "zsh": zsh
-        case "fish": fish
+        case "bash": BashCompletion.script(commands)
+        case "zsh": ZshCompletion.script(commands)
+        case "fish": FishCompletion.script(commands)
         default: nil
         }
     }
 
-    private static let note = "Made by `a2 completions`; do not edit."
-    private static var commands: [Subcommand] { Subcommand.visible }
+    static let note = "Made by `a2 completions`; do not edit."
 
-    private static func rows(_ command: Subcommand) -> [OptionRow] { command.takesOptions ? OptionTable.rows : [] }
+    private static var commands: [CompletedCommand] { Subcommand.visible.map(CompletedCommand.init) }
+}
 
-    private static func words(_ command: Subcommand) -> [String] {
-        command.name == "help" ? commands.map(\.name) : command.operandWords
+/// What can follow a flag, or stand as an operand.
+enum CompletedValue: Equatable {
+    case anything
+    case words([String])
+    case file
+    case directory
+
+    /// By what help shows for it.
+    init(_ placeholder: String, words: [String] = []) {
+        let parts = placeholder.split { !$0.isLetter }
+        if !words.isEmpty {
+            self = .words(words)
+        } else if parts.contains("FILE") {
+            self = .file
+        } else {
+            self = parts.contains("DIR") ? .directory : .anything
+        }
+    }
+}
+
+/// A flag of whichever table.
+struct CompletedFlag {
+    let name: String
+    let letter: Character?
+    /// Nil for a switch.
+    let value: CompletedValue?
+    let placeholder: String
+    /// A yes-or-no option, which may stand alone.
+    let isValueOptional: Bool
+    let isRepeatable: Bool
+    let summary: String
+
+    init(_ flag: CommandFlag) {
+        name = flag.name
+        letter = flag.letter
+        value = flag.value.map { CompletedValue($0, words: flag.words) }
+        placeholder = flag.value ?? ""
+        isValueOptional = false
+        isRepeatable = flag.isRepeatable
+        summary = flag.summary
     }
 
-    /// The words a value may be, for options that have few.
-    private static func words(_ row: OptionRow) -> [String] {
+    init(_ row: OptionRow) {
+        name = row.name
+        letter = nil
+        placeholder = row.kind.placeholder
         switch row.kind {
-        case .flag: ["yes", "no"]
-        case .choice(let words): words
-        default: []
+        case .flag: value = .words(["yes", "no"])
+        case .choice(let words): value = .words(words)
+        case .path: value = .file
+        default: value = .anything
         }
+        isValueOptional = row.kind == .flag
+        isRepeatable = row.kind == .list
+        summary = row.summary
     }
 
-    static var bash: String {
-        var text = """
-            # bash completion for a2. \(note)
+    /// `-p` and `--port`.
+    var spellings: [String] { (letter.map { ["-\($0)"] } ?? []) + ["--" + name] }
+}
 
-            _a2() {
-                local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-                local words=""
-                COMPREPLY=()
-                if [[ $COMP_CWORD -eq 1 ]]; then
-                    words="\(commands.map(\.name).joined(separator: " ")) --help --version"
-                    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-                    return
-                fi
-                case ${COMP_WORDS[1]} in
+/// A subcommand or a verb.
+struct CompletedCommand {
+    let name: String
+    let summary: String
+    let flags: [CompletedFlag]
+    /// Nil for a command without operands.
+    let operand: CompletedValue?
+    let stopsAtOperand: Bool
+    let verbs: [CompletedCommand]
+    private let defaultVerbName: String?
 
-            """
-        for command in commands {
-            text += "    \(command.name))\n"
-            let options = rows(command)
-            if !options.isEmpty {
-                text += "        case $previous in\n"
-                for row in options {
-                    if row.kind == .path {
-                        text +=
-                            "        --\(row.name)) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return ;;\n"
-                    } else if !words(row).isEmpty {
-                        text += "        --\(row.name)) words=\"\(words(row).joined(separator: " "))\" ;;\n"
-                    } else {
-                        text += "        --\(row.name)) return ;;\n"
-                    }
-                }
-                text += "        esac\n"
-            }
-            let flags = command.allFlags.map { "--" + $0.name } + options.map { "--" + $0.name }
-            let all = (words(command) + flags).joined(separator: " ")
-            text += "        [[ -n $words ]] || words=\"\(all)\"\n        ;;\n"
-        }
-        return text + """
-                esac
-                mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-            }
-
-            complete -F _a2 a2
-
-            """
+    init(_ command: Subcommand) {
+        name = command.name
+        summary = command.summary
+        flags =
+            command.allFlags.map { CompletedFlag($0) }
+            + (command.takesOptions ? OptionTable.rows.map(CompletedFlag.init) : [])
+        // The table of subcommands cannot name its own words.
+        let words = command.name == "help" ? Subcommand.visible.map(\.name) : command.operandWords
+        operand = command.operandsMax == 0 ? nil : CompletedValue(command.operands, words: words)
+        stopsAtOperand = command.stopsAtOperand
+        verbs = command.visibleVerbs.map(CompletedCommand.init)
+        defaultVerbName = command.defaultVerb
     }
 
-    /// For single quotes inside `_arguments` specifications.
-    private static func zshQuoted(_ text: String) -> String {
-        var result = ""
-        for character in text {
-            switch character {
-            case "'": result += "'\\''"
-            case "[", "]", ":", "\\": result += "\\" + String(character)
-            default: result.append(character)
-            }
-        }
-        return result
-    }
-
-    static var zsh: String {
-        var text = """
-            #compdef a2
-            # zsh completion for a2. \(note)
-
-            _a2() {
-                local -a commands
-                commands=(
-
-            """
-        for command in commands { text += "        '\(command.name):\(zshQuoted(command.summary))'\n" }
-        text += """
-                )
-                if (( CURRENT == 2 )); then
-                    _describe 'subcommand' commands
-                    return
-                fi
-                local command=$words[2]
-                shift words
-                (( CURRENT-- ))
-                case $command in
-
-            """
-        for command in commands {
-            text += "    \(command.name))\n        _arguments"
-            for flag in command.allFlags { text += " \\\n            '--\(flag.name)[\(zshQuoted(flag.summary))]'" }
-            for row in rows(command) {
-                let action: String
-                if row.kind == .path {
-                    action = "file:_files"
-                } else {
-                    action = "value:" + (words(row).isEmpty ? "" : "(\(words(row).joined(separator: " ")))")
-                }
-                let repeats = row.kind == .list ? "*" : ""
-                text += " \\\n            '\(repeats)--\(row.name)=[\(zshQuoted(row.summary))]:\(action)'"
-            }
-            if !words(command).isEmpty {
-                text += " \\\n            '1:word:(\(words(command).joined(separator: " ")))'"
-            }
-            text += "\n        ;;\n"
-        }
-        return text + """
-                esac
-            }
-
-            _a2 "$@"
-
-            """
-    }
-
-    private static func fishQuoted(_ text: String) -> String {
-        "'" + text.map { $0 == "'" || $0 == "\\" ? "\\" + String($0) : String($0) }.joined() + "'"
-    }
-
-    static var fish: String {
-        var text = "# fish completion for a2. \(note)\n\ncomplete -c a2 -f\n"
-        for command in commands {
-            text += "complete -c a2 -n __fish_use_subcommand -a \(command.name) -d \(fishQuoted(command.summary))\n"
-        }
-        for command in commands {
-            let here = "complete -c a2 -n '__fish_seen_subcommand_from \(command.name)'"
-            text += "\n"
-            if !words(command).isEmpty {
-                text += "\(here) -a \(fishQuoted(words(command).joined(separator: " ")))\n"
-            }
-            for flag in command.allFlags { text += "\(here) -l \(flag.name) -d \(fishQuoted(flag.summary))\n" }
-            for row in rows(command) {
-                let kind = row.kind == .path ? "-r -F" : words(row).isEmpty ? "-x" : "-x -a "
-                let choices = words(row).isEmpty ? "" : fishQuoted(words(row).joined(separator: " "))
-                text += "\(here) -l \(row.name) \(kind)\(choices) -d \(fishQuoted(row.summary))\n"
-            }
-        }
-        return text
-    }
+    var defaultVerb: CompletedCommand? { verbs.first { $0.name == defaultVerbName } }
 }

@@ -30,7 +30,7 @@ public enum Help {
         if !subcommand.visibleVerbs.isEmpty {
             text += "\nVerbs:\n" + columns(subcommand.visibleVerbs.map { ($0.name, $0.summary) }) + "\n"
         }
-        for (heading, flags) in subcommand.flagSections {
+        for (heading, flags) in CommandFlag.sections(subcommand.allFlags) {
             text += "\n\(heading):\n" + columns(flags.map { ($0.spelling, $0.summary) }) + "\n"
         }
         if subcommand.takesOptions {
@@ -52,6 +52,7 @@ public enum Help {
             throw UsageError("unknown subcommand '\(name)'" + hint + "\nTry 'a2 help'.")
         }
         guard words.count > 1 else { return text(for: subcommand) }
+        if subcommand.verbs.isEmpty { throw UsageError("a2 \(name) has no verbs\nTry 'a2 help \(name)'.") }
         guard let verb = subcommand.verb(named: words[1]) else {
             let hint = Arguments.didYouMean(words[1], subcommand.visibleVerbs.map(\.name))
             throw UsageError("unknown verb '\(words[1])' of a2 \(name)" + hint + "\nTry 'a2 help \(name)'.")
@@ -94,11 +95,11 @@ public enum Help {
     }
 }
 
-extension Subcommand {
-    /// Flags under their headings, in the order of the table; those that every verb has stand last.
-    var flagSections: [(heading: String, flags: [CommandFlag])] {
+extension CommandFlag {
+    /// Flags under their headings, in the order of the table.
+    static func sections(_ flags: [CommandFlag]) -> [(heading: String, flags: [CommandFlag])] {
         var sections: [(heading: String, flags: [CommandFlag])] = []
-        for flag in allFlags {
+        for flag in flags {
             if let index = sections.firstIndex(where: { $0.heading == flag.section }) {
                 sections[index].flags.append(flag)
             } else {

@@ -2,7 +2,13 @@
 
 public enum ManualPages {
     /// Pages whose content comes from tables that stand above this layer are made there.
-    public static let names = ["a2.1", "a2-serve.8", "a2.toml.5", "a2-commands.7", "a2-replication.7"]
+    public static let names = rendered + ["a2-commands.7", "a2-replication.7"]
+
+    /// The pages made here. Of the tools those that are not hidden.
+    public static let rendered =
+        ["a2.1"] + tools.filter { !$0.isHidden }.map { "a2-\($0.name).1" } + ["a2-serve.8", "a2.toml.5"]
+
+    private static let tools = [Subcommand.console, .bench, .snapshot, .inspect]
 
     /// Nil for a page that does not exist.
     public static func page(_ name: String) -> String? {
@@ -10,64 +16,49 @@ public enum ManualPages {
         case "a2.1": overview
         case "a2-serve.8": serve
         case "a2.toml.5": configuration
-        default: nil
+        default: tools.first { name == "a2-\($0.name).1" }.map(ToolPages.page)
         }
     }
 
     private static var overview: String {
         var text = Mdoc.head("a2", "1", "Redis-compatible database that every region writes to at once")
-        text += ".Sh SYNOPSIS\n.Nm a2\n.Ar subcommand\n.Op Ar arguments\n.Sh DESCRIPTION\n"
+        text += ".Sh SYNOPSIS\n.Nm a2\n.Ar subcommand\n.Op Ar verb\n.Op Ar arguments\n.Sh DESCRIPTION\n"
         text +=
             "Every value of a2 is a conflict\\-free replicated data type, every node accepts every write, and nodes\n"
         text += "that have seen the same writes show the same data.\nThe subcommands are:\n"
         text += ".Bl -tag -width completions\n"
-        for command in Subcommand.all where !command.isHidden {
+        for command in Subcommand.visible {
             text += ".It Cm \(command.name)"
             text += command.operands.isEmpty ? "\n" : " Ar \(Mdoc.argument(command.operands))\n"
             text += Mdoc.text(command.summary) + "\n"
+            let verbs = command.visibleVerbs.map(\.name)
+            if !verbs.isEmpty { text += Mdoc.text("Its verbs are \(verbs.joined(separator: ", ")).") + "\n" }
         }
-        text += ".El\n.Sh EXIT STATUS\n.Bl -tag -width Ds -compact\n"
-        for (status, meaning) in [
-            (0, "Success."), (2, "The arguments make no sense."), (3, "Cannot listen."),
-            (6, "A configuration that is not accepted."),
-        ] { text += ".It \(status)\n\(meaning)\n" }
-        text += ".El\n.Sh EXAMPLES\n"
-        text += examples(Subcommand.visible.flatMap(\.examples))
-        return text + ".Sh SEE ALSO\n.Xr a2.toml 5 ,\n.Xr a2-commands 7 ,\n.Xr a2-replication 7 ,\n.Xr a2-serve 8\n"
+        text += ".El\n.Pp\nFlags are written\n.Fl \\-name Ar value ,\n.Fl \\-name Ns = Ns Ar value\nor, where there "
+        text += "is a letter,\n.Fl l Ar value .\nOf a flag given twice the last counts, unless it may be repeated;\n"
+        text += ".Fl \\-\nends the flags.\n"
+        text += ".Sh EXIT STATUS\nThe same for every subcommand:\n.Bl -tag -width Ds -compact\n"
+        for (status, meaning) in ExitStatus.meanings { text += ".It \(status)\n\(Mdoc.text(meaning))\n" }
+        text += ".El\n.Sh EXAMPLES\n" + Mdoc.examples(Subcommand.visible.flatMap { $0.examples.prefix(2) })
+        let pages = names.compactMap { $0.split(separator: ".").count < 2 ? nil : $0 }.filter { $0 != "a2.1" }
+        return text
+            + Mdoc.seeAlso(pages.map { "\($0.dropLast(2))(\($0.suffix(1)))" })
             + ".Sh CAVEATS\nThis version keeps data in memory only: a node that ends comes back empty and takes its data\n"
             + "from its peers, where it has some.\n"
     }
 
-    private static func examples(_ examples: [(command: String, meaning: String)]) -> String {
-        examples.map { ".Pp\n\(Mdoc.text(sentence($0.meaning)))\n.Pp\n.Dl \(Mdoc.argument($0.command))\n" }.joined()
-            .replacingPrefix(".Pp\n", with: "")
-    }
-
-    private static func sentence(_ text: String) -> String {
-        let first = text.first.map { $0.uppercased() } ?? ""
-        return first + text.dropFirst() + ":"
-    }
-
     private static var serve: String {
-        guard let command = Subcommand.named("serve") else { preconditionFailure("no serve") }
+        let command = Subcommand.serve
         var text = Mdoc.head("a2-serve", "8", "run a node of a2")
         text += ".Sh SYNOPSIS\n.Nm a2 serve\n.Op Fl \\-config Ar file\n.Op Ar flags\n.Sh DESCRIPTION\n"
-        text += Mdoc.text(command.description) + "\n.Pp\nFlags of its own:\n.Bl -tag -width Ds\n"
-        for flag in command.allFlags { text += ".It Fl \\-\(flag.name)\n\(Mdoc.text(flag.summary))\n" }
-        text += ".El\n.Pp\nOptions:\n.Bl -tag -width Ds\n"
+        text += Mdoc.text(command.description) + "\n.Pp\nFlags of its own:\n" + ToolPages.list(command.allFlags)
+        text += ".Pp\nOptions:\n.Bl -tag -width Ds\n"
         for row in OptionTable.rows {
             text += ".It Fl \\-\(row.name) Ar \(Mdoc.argument(row.kind.placeholder))\n"
             text += facts(of: row)
         }
-        text += ".El\n.Sh ENVIRONMENT\n"
-        text += "Every option is read from a variable too, such as\n.Ev A2_MAXMEMORY_POLICY .\n"
-        text += "Words of a list stand between commas or spaces.\n"
-        text += "A variable beginning with A2_ that names no option is reported and ignored.\n"
-        text += ".Sh FILES\n.Bl -tag -width Ds -compact\n"
-        for path in ["$XDG_CONFIG_HOME/a2/a2.toml", "/etc/a2/a2.toml"] {
-            text += ".It Pa \(path)\nThe configuration where neither \\-\\-config nor A2_CONFIG names one.\n"
-        }
-        text += ".El\n.Sh SIGNALS\n.Bl -tag -width SIGTERM -compact\n"
+        text += ".El\n"
+        var signals = ".Sh SIGNALS\n.Bl -tag -width SIGTERM -compact\n"
         for (signal, meaning) in [
             ("SIGTERM", "Stop: no more connections, what is running ends, then exit. A second one exits at once."),
             ("SIGINT", "The same."),
@@ -77,9 +68,12 @@ public enum ManualPages {
                     + "reported and not used."
             ),
             ("SIGUSR1", "Open the log file again."),
-        ] { text += ".It Dv \(signal)\n\(Mdoc.text(meaning))\n" }
-        return text + ".El\n.Sh EXAMPLES\n" + examples(command.examples)
-            + ".Sh SEE ALSO\n.Xr a2 1 ,\n.Xr a2.toml 5 ,\n.Xr a2-commands 7 ,\n.Xr a2-replication 7\n"
+        ] { signals += ".It Dv \(signal)\n\(Mdoc.text(meaning))\n" }
+        let statuses = [
+            ExitStatus.success, ExitStatus.usage, ExitStatus.network, ExitStatus.corruptData, ExitStatus.configuration,
+            ExitStatus.internalError,
+        ]
+        return text + ToolPages.notes(of: command, statuses: statuses, between: signals + ".El\n")
     }
 
     private static func facts(of row: OptionRow) -> String {
@@ -118,14 +112,6 @@ public enum ManualPages {
         text += ".Sh EXAMPLES\n.Bd -literal -offset indent\n"
         text += "[network]\nbind = [\"10.0.0.5\", \"127.0.0.1\"]\n\n[memory]\nmaxmemory = \"4gb\"\n"
         text += "maxmemory\\-policy = \"allkeys\\-lru\"\n.Ed\n"
-        return text + ".Sh SEE ALSO\n.Xr a2 1 ,\n.Xr a2-serve 8\n"
-    }
-}
-
-extension String {
-    fileprivate var mdocEscaped: String { map { $0 == "-" ? "\\-" : String($0) }.joined() }
-
-    fileprivate func replacingPrefix(_ prefix: String, with other: String) -> String {
-        hasPrefix(prefix) ? other + dropFirst(prefix.count) : self
+        return text + Mdoc.seeAlso(["a2(1)", "a2-serve(8)"])
     }
 }

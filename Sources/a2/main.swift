@@ -13,12 +13,12 @@ exit(run(Array(CommandLine.arguments.dropFirst())))
 private func run(_ words: [String]) -> Int32 {
     do throws(UsageError) {
         let arguments = try Arguments(words)
-        if arguments.flags.contains("help") {
+        if arguments.has("help") {
             Terminal.print(Help.text(for: arguments.invoked))
             return ExitStatus.success
         }
         switch arguments.subcommand.name {
-        case "serve": return serve(arguments)
+        case "serve": return try serve(arguments)
         case "bench": return BenchMain.run(arguments)
         case "completions": return print(arguments, from: Completions.script(for:))
         case "man": return print(arguments, from: manualPage(_:))
@@ -54,18 +54,22 @@ private func print(_ arguments: Arguments, from render: (String) -> String?) -> 
     return ExitStatus.success
 }
 
-private func serve(_ arguments: Arguments) -> Int32 {
-    if arguments.flags.contains("generate-config") {
+private func serve(_ arguments: Arguments) throws(UsageError) -> Int32 {
+    if arguments.has("generate-config") {
         Terminal.print(Settings.generatedConfiguration)
+        return ExitStatus.success
+    }
+    if arguments.has("generate-unit") {
+        Terminal.print(try ServiceUnit.text(executable: ProcessFacts.executablePath, flags: arguments.options))
         return ExitStatus.success
     }
     do {
         let launch = try Launch(flags: arguments.options, environment: Environment.all)
-        guard arguments.flags.contains("check-config") else { return ServerMain.run(launch) }
+        guard arguments.has("check-config") else { return ServerMain.run(launch) }
         _ = try launch.password()
         let peers = try launch.peerOptions()
         for warning in launch.warnings + peers.warnings { Terminal.printError("a2: \(warning)\n") }
-        let isJSON = arguments.flags.contains("json")
+        let isJSON = arguments.has("json")
         Terminal.print(isJSON ? launch.settings.jsonReport : launch.settings.report)
         return ExitStatus.success
     } catch {

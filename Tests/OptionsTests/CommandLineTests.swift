@@ -8,14 +8,18 @@ import Testing
 @Suite(.serialized) struct CommandLineTests {
     private static let root = #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
 
-    private static let generated: [(path: String, text: @Sendable () -> String?)] = [
-        ("completions/a2.bash", { Completions.script(for: "bash") }),
-        ("completions/_a2", { Completions.script(for: "zsh") }),
-        ("completions/a2.fish", { Completions.script(for: "fish") }),
-        ("man/a2.1", { ManualPages.page("a2.1") }),
-        ("man/a2-serve.8", { ManualPages.page("a2-serve.8") }),
-        ("man/a2.toml.5", { ManualPages.page("a2.toml.5") }),
-    ]
+    private static let generated =
+        ["completions/a2.bash", "completions/_a2", "completions/a2.fish"]
+        + ManualPages.rendered.map { "man/" + $0 }
+
+    private static func render(_ path: String) -> String? {
+        switch path {
+        case "completions/a2.bash": Completions.script(for: "bash")
+        case "completions/_a2": Completions.script(for: "zsh")
+        case "completions/a2.fish": Completions.script(for: "fish")
+        default: ManualPages.page(String(path.dropFirst(4)))
+        }
+    }
 
     private func contents(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
@@ -25,10 +29,9 @@ import Testing
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    @Test("The checked-in completions and pages are current; A2_REWRITE=1 writes them", arguments: generated.indices)
-    func current(_ index: Int) throws {
-        let (path, render) = Self.generated[index]
-        let text = try #require(render())
+    @Test("The checked-in completions and pages are current; A2_REWRITE=1 writes them", arguments: generated)
+    func current(_ path: String) throws {
+        let text = try #require(Self.render(path))
         if getenv("A2_REWRITE") != nil {
             let file = try #require(fopen(Self.root + "/" + path, "w"))
             fputs(text, file)
@@ -41,7 +44,7 @@ import Testing
         "Every tool that is here finds the files well-formed",
         arguments: [
             "bash -n completions/a2.bash", "zsh -n completions/_a2", "fish -n completions/a2.fish",
-            "mandoc -T lint -W warning man/a2.1 man/a2-serve.8 man/a2.toml.5",
+            "mandoc -T lint -W warning " + ManualPages.rendered.map { "man/" + $0 }.joined(separator: " "),
         ])
     func lint(_ command: String) {
         let tool = command.prefix { $0 != " " }
@@ -49,28 +52,59 @@ import Testing
         #expect(status == 0)
     }
 
-    @Test(
-        "bash completes subcommands, flags and values",
-        arguments: [
-            ("a2 ser", "serve"), ("a2 serve --maxmemory-p", "--maxmemory-policy"),
-            ("a2 serve --maxmemory-policy noe", "noeviction"), ("a2 completions f", "fish"), ("a2 serve --port 6", ""),
-            ("a2 help ver", "version"),
-        ])
-    func bash(_ line: String, _ expected: String) {
-        let words = line.split(separator: " ").map { "'\($0)'" }.joined(separator: " ")
-        let script =
-            "source '\(Self.root)/completions/a2.bash'; COMP_WORDS=(\(words)); "
-            + "COMP_CWORD=$((${#COMP_WORDS[@]}-1)); _a2; [[ \"${COMPREPLY[*]}\" == '\(expected)' ]]"
-        #expect(system("bash -c '\(script.map { $0 == "'" ? "'\\''" : String($0) }.joined())'") == 0)
+    /// Of a tool that is hidden too, so that it can be shown whenever it is ready.
+    @Test("The page of every tool is well-formed and has all sections a page must have", arguments: tools.indices)
+    func toolPage(_ index: Int) throws {
+        let tool = Self.tools[index]
+        let text = ToolPages.page(tool)
+        let path = "/tmp/a2-page-\(getpid())-\(tool.name).1"
+        let file = try #require(fopen(path, "w"))
+        fputs(text, file)
+        fclose(file)
+        defer { unlink(path) }
+        #expect(system("command -v mandoc >/dev/null || exit 0; mandoc -T lint -W warning \(path)") == 0)
+        for section in ["SYNOPSIS", "DESCRIPTION", "ENVIRONMENT", "EXIT STATUS", "EXAMPLES", "SEE ALSO"] {
+            #expect(text.contains(".Sh \(section)\n"), "\(tool.name) has no \(section)")
+        }
+        for command in [tool] + tool.visibleVerbs {
+            for flag in command.allFlags { #expect(text.contains("Fl \\-\(flag.name.mdocEscaped)"), "\(flag.name)") }
+            #expect(!command.verbs.isEmpty || !command.examples.isEmpty, "\(command.path) has no example")
+        }
     }
 
-    @Test("Help names every option and subcommand, in lines that fit a terminal")
+    private static let tools: [Subcommand] = [.console, .bench, .snapshot, .inspect]
+
+    @Test("Every subcommand that is shown is run by main.swift")
+    func dispatch() throws {
+        let main = try #require(contents(Self.root + "/Sources/a2/main.swift"))
+        for command in Subcommand.visible { #expect(main.contains("case \"\(command.name)\":"), "\(command.name)") }
+    }
+
+    @Test("Help names every option, verb and flag, in lines that fit a terminal")
     func help() throws {
-        let serve = try #require(Subcommand.named("serve"))
-        let text = Help.text(for: serve)
-        for row in OptionTable.rows { #expect(text.contains("--\(row.name) ")) }
-        for command in Subcommand.all where !command.isHidden { #expect(Help.overview.contains(command.name)) }
-        for line in (text + Help.overview).split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
+        let serve = Help.text(for: .serve)
+        for row in OptionTable.rows { #expect(serve.contains("--\(row.name) ")) }
+        for command in Subcommand.visible { #expect(Help.overview.contains(command.name)) }
+        for command in Subcommand.all.flatMap({ [$0] + $0.verbs }) {
+            let text = Help.text(for: command)
+            for verb in command.visibleVerbs { #expect(text.contains("  \(verb.name)")) }
+            for flag in command.allFlags { #expect(text.contains(flag.spelling)) }
+            for line in text.split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
+        }
+        for line in Help.overview.split(separator: "\n") { #expect(line.count <= 100, "\(line)") }
+    }
+
+    @Test("Help finds subcommands and verbs by their words, and says what was meant")
+    func helpWords() throws {
+        #expect(try Help.text(forWords: []) == Help.overview)
+        #expect(try Help.text(forWords: ["bench", "converge"]).contains("Usage: a2 bench converge"))
+        let word = #expect(throws: UsageError.self) { try Help.text(forWords: ["sevre"]) }
+        #expect(word?.description == "unknown subcommand 'sevre'; did you mean 'serve'?\nTry 'a2 help'.")
+        let verb = #expect(throws: UsageError.self) { try Help.text(forWords: ["bench", "convrege"]) }
+        #expect(
+            verb?.description == "unknown verb 'convrege' of a2 bench; did you mean 'converge'?\nTry 'a2 help bench'.")
+        let none = #expect(throws: UsageError.self) { try Help.text(forWords: ["serve", "now"]) }
+        #expect(none?.description == "a2 serve has no verbs\nTry 'a2 help serve'.")
     }
 
     @Test("The nearest word is a likely one or none")
