@@ -1,13 +1,15 @@
 /// Where a node's clients connect, and who they say they are.
 import Base
+import Client
 import OS
-import Replication
 
 struct ClusterEndpoint: Equatable {
     var host: String
     var port: UInt16
     var username = ""
     var password = ""
+    /// A socket in the file system; host and port are not looked at then.
+    var socketPath: String?
 
     init(host: String, port: UInt16, username: String = "", password: String = "") {
         self.host = host
@@ -16,16 +18,16 @@ struct ClusterEndpoint: Equatable {
         self.password = password
     }
 
-    /// "host:port", IPv6 in brackets.
-    var address: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    /// "host:port", IPv6 in brackets, or the path of the socket.
+    var address: String { socketPath ?? (host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)") }
 
     /// Another node of the cluster, told of as "host:port" by this one: reached with the same credentials. A node that
     /// tells of loopback addresses stands beside the others, so they are where it is.
     func sibling(_ address: String) -> ClusterEndpoint? {
-        guard let parsed = try? PeerAddress(address) else { return nil }
-        let isBeside = Self.isLoopback(parsed.host) && !Self.isLoopback(host)
+        guard !address.isEmpty, let parsed = try? Endpoint(uri: address) else { return nil }
+        let isBeside = Self.isLoopback(parsed.host) && !Self.isLoopback(host) && socketPath == nil
         return ClusterEndpoint(
-            host: isBeside ? host : parsed.host, port: UInt16(parsed.port), username: username, password: password)
+            host: isBeside ? host : parsed.host, port: parsed.port, username: username, password: password)
     }
 
     private static func isLoopback(_ host: String) -> Bool {

@@ -121,7 +121,9 @@ final class ClusterLink {
         deadline = now + connectMilliseconds
         limitText = "no connection within \(ViewNumber.duration(milliseconds: connectMilliseconds))"
         do throws(SystemError) {
-            if let found = try? SocketAddress.resolve(endpoint.host, port: endpoint.port, numbersOnly: true) {
+            if let path = endpoint.socketPath {
+                state = .connecting(try Socket.connect(path: path).release(), rest: [])
+            } else if let found = try? SocketAddress.resolve(endpoint.host, port: endpoint.port, numbersOnly: true) {
                 connect(found[...], now)
             } else {
                 state = .resolving(try NameLookup(host: endpoint.host, port: endpoint.port))

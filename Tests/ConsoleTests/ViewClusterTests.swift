@@ -18,7 +18,8 @@ private final class Trio {
             let settings = [
                 (name: "node-id", value: "\(index + 1)"), (name: "peer-port", value: "\(ports[index])"),
                 (name: "region", value: ["eu", "us", "ap"][index]), (name: "enable-debug-command", value: "local"),
-                (name: "repair-interval", value: "3600"), (name: "peer", value: "127.0.0.1:\(ports[index == 0 ? 1 : 0])"),
+                (name: "repair-interval", value: "3600"),
+                (name: "peer", value: "127.0.0.1:\(ports[index == 0 ? 1 : 0])"),
             ]
             return try ServerProcess.start(.a2, .init(settings: settings, threads: 1))
         }
