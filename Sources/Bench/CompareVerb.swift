@@ -10,6 +10,8 @@ import Options
 struct CompareVerb {
     enum Verdict: String, Sendable {
         case better, worse, same
+        /// Not the server's doing, or too few of it to say.
+        case unjudged = "-"
     }
 
     /// One side of a comparison.
@@ -52,6 +54,9 @@ struct CompareVerb {
             }
         }
         let worse = rows.filter { $0.verdict == .worse }
+        for difference in files[0].differences(from: files[1]) {
+            Terminal.printError("a2 bench: the runs were not the same: \(difference)\n")
+        }
         if let path = options.jsonPath { try BenchFiles.write(document(rows, failures).document, to: path) }
         if options.jsonPath != "-" { Terminal.print(text(rows)) }
         for failure in failures { Terminal.printError("a2 bench: \(failure)\n") }
@@ -80,7 +85,8 @@ struct CompareVerb {
             return after.value > before.value ? .worse : after.value < before.value ? .better : .same
         }
         // One value of a whole run says nothing.
-        if metric == .maximum || before.value <= 0 || after.value <= 0 { return .same }
+        if metric == .maximum || metric == .clientCPU { return .unjudged }
+        if before.value <= 0 || after.value <= 0 { return .same }
         let change = after.value / before.value - 1
         let (left, right) = (before.noise ?? 0, after.noise ?? 0)
         let noise = 2 * (left * left + right * right).squareRoot()
@@ -137,6 +143,7 @@ struct CompareVerb {
 /// A file of `--json`, read back.
 struct BenchFile {
     private let runs: [ConfigurationValue]
+    private let configuration: ConfigurationValue?
     let names: [String]
 
     init(_ path: String) throws(BenchFailure) {
@@ -162,9 +169,22 @@ struct BenchFile {
             throw BenchFailure(description: "\(path) has no runs", exitStatus: 5)
         }
         self.runs = runs
+        configuration = value["config"]
         var names: [String] = []
         for run in runs { if let name = run["name"]?.text, !names.contains(name) { names.append(name) } }
         self.names = names
+    }
+
+    /// Settings that make two files no comparison of like with like; where a server stood and which keys chance
+    /// chose are none.
+    func differences(from other: BenchFile) -> [String] {
+        guard case .table(let members)? = configuration else { return [] }
+        return members.compactMap { member in
+            guard let name = member.path.last, !["targets", "seed", "interval_seconds"].contains(name),
+                let theirs = other.configuration?[name], theirs.plain != member.value.plain
+            else { return nil }
+            return "\(name) was \(member.value.plain), then \(theirs.plain)"
+        }
     }
 
     /// A metric of all runs of a name: their mean, and what it scatters.
@@ -228,6 +248,19 @@ extension ConfigurationValue {
     var text: String? {
         if case .string(let text) = self { return text }
         return nil
+    }
+
+    /// A scalar as JSON has it, lists by their elements.
+    var plain: String {
+        switch self {
+        case .string(let text): text
+        case .integer(let number): "\(number)"
+        case .float(let number): "\(number)"
+        case .boolean(let on): "\(on)"
+        case .null: "none"
+        case .array(let elements): elements.map(\.plain).joined(separator: ", ")
+        case .table(let members): members.map { "\($0.path.last ?? "") \($0.value.plain)" }.joined(separator: ", ")
+        }
     }
 
     var number: Double? {

@@ -4,7 +4,7 @@ import Base
 struct ConvergeReport {
     let options: BenchOptions
     let nodes: [ConvergeNode]
-    let result: LoadResult
+    var result: LoadResult
     let pairs: [VisibilityObserver.Pair]
     var resolutionMicroseconds: Int64 = 0
     var outcomes: [PartitionDriver.Outcome] = []

@@ -70,7 +70,7 @@ struct ConvergeVerb {
         report.resolutionMicroseconds = observer.resolutionMicroseconds
         report.outcomes = driver.outcomes
         report.peak = driver.peak
-        (report.drainSeconds, report.drainStepSeconds) = try drain(connections, nodes, plan)
+        (report.drainSeconds, report.drainStepSeconds) = try drain(connections, nodes, plan, &report.result)
         report.bytesSent = try connections.bytesSent() - sentBefore
         for index in servers.indices { servers[index].after = try? ServerFacts.read(servers[index].target) }
         report.servers = servers
@@ -117,7 +117,7 @@ struct ConvergeVerb {
 
     /// Until all nodes are the same, and how long the last look took.
     private func drain(
-        _ connections: ConvergeConnections, _ nodes: [ConvergeNode], _ plan: LoadPlan
+        _ connections: ConvergeConnections, _ nodes: [ConvergeNode], _ plan: LoadPlan, _ result: inout LoadResult
     ) throws(BenchFailure) -> (Double?, Double) {
         let start = SystemClock.monotonicNanoseconds
         while true {
@@ -126,6 +126,10 @@ struct ConvergeVerb {
             let now = SystemClock.monotonicNanoseconds
             let seconds = Double(now - start) / 1e9
             if isEqual { return (seconds, Double(now - asked) / 1e9) }
+            if let signal = interruption?.next(), signal != 0 {
+                result.signal = signal
+                return (nil, Double(now - asked) / 1e9)
+            }
             if seconds > options.drainSeconds { return (nil, Double(now - asked) / 1e9) }
             Pause.seconds(0.001)
         }

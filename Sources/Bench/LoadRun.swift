@@ -1,6 +1,7 @@
 /// Runs a load: starts the workers together, watches over them, and gathers what they measured.
 import Base
 import Client
+import Glibc
 import OS
 
 /// Ctrl-C and SIGTERM, once for the whole process; before any thread starts.
@@ -16,6 +17,12 @@ final class Interruption: Sendable {
     /// The signal that came, 0 if none.
     func next() -> Int32 { Signals.read(descriptor)?.rawValue ?? 0 }
 
+    /// Where there is nothing measured that could be lost: ends the process if a signal came.
+    func endIfAsked() {
+        let signal = next()
+        if signal != 0 { exit(128 + signal) }
+    }
+
     func addTo(_ poller: borrowing Poller) throws(SystemError) { try poller.addLevelTriggered(descriptor, token: 0) }
 }
 
@@ -30,7 +37,7 @@ struct LoadResult: Sendable {
     let seconds: Double
     let startUnixMilliseconds: Int64
     /// The signal that ended it, 0 if none did.
-    let signal: Int32
+    var signal: Int32
 
     var replies: Int64 { totals.reduce(0) { $0 + $1.replies } }
     /// Those of the warm-up too: what the server has worked for.
@@ -140,7 +147,9 @@ enum LoadRun {
             }
             if board.failure != nil, board.connectedCount < board.plan.threads { break }
             _ = poller.wait(timeoutMilliseconds: board.startNanoseconds == 0 ? 1 : 5)
-            if signal == 0, let came = interruption?.next(), came != 0 {
+            if let came = interruption?.next(), came != 0 {
+                // Who asks twice does not wait for what is still to be read.
+                if signal != 0 { exit(128 + came) }
                 signal = came
                 board.stopNow()
             }

@@ -54,6 +54,7 @@ struct LoadVerb {
         let batch = 500
         var found: Int64 = 0
         for start in stride(from: 0, to: plan.shape.keyCount, by: batch) {
+            interruption?.endIfAsked()
             var words = [Array("EXISTS".utf8)]
             for key in start..<min(start + batch, plan.shape.keyCount) {
                 words.append(Array(keyName(plan.shape.keyPrefix, key).utf8))

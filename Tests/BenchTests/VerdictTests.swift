@@ -48,7 +48,7 @@ import Testing
         #expect(verdict(.percentile(99), 100, 110, threshold: 0.2) == .same)
         #expect(verdict(.percentile(99), 100, 110, noise: nil) == .worse)
         #expect(verdict(.errors, 0, 1) == .worse)
-        #expect(verdict(.maximum, 100, 900) == .same)
+        #expect(verdict(.maximum, 100, 900) == .unjudged && verdict(.clientCPU, 100, 900) == .unjudged)
         #expect(CompareVerb.verdict(.serverCPU, side(0, nil), side(1, nil), threshold: 0) == .same)
     }
 
@@ -76,6 +76,18 @@ import Testing
         let side = try #require(runs.side("SET", .requestsPerSecond))
         #expect(side.value == 100 && abs((side.noise ?? 0) - 0.1) < 0.001)
         #expect(steady.side("SET", .serverCPU) == nil && steady.side("GET", .errors) == nil)
+    }
+
+    @Test("Settings that differ are named")
+    func settings() throws {
+        func file(_ pipeline: Int, seed: Int) throws -> BenchFile {
+            let text =
+                "{\"schema_version\": 1, \"tool\": \"a2 bench\", \"config\": {\"pipeline\": \(pipeline), "
+                + "\"seed\": \"\(seed)\", \"requests\": null}, \"runs\": [{\"name\": \"SET\"}]}"
+            return try BenchFile(text: text, path: "x")
+        }
+        #expect(try file(16, seed: 1).differences(from: try file(4, seed: 2)) == ["pipeline was 16, then 4"])
+        #expect(try file(16, seed: 1).differences(from: try file(16, seed: 2)).isEmpty)
     }
 
     @Test("Files of others, of other versions and broken ones are refused")
