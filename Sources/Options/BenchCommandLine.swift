@@ -4,7 +4,7 @@ extension Subcommand {
     static let bench = Subcommand(
         "bench", "Measure nodes: throughput, latency, convergence.",
         verbs: [benchRun, benchLoad, benchConverge, benchCompare, benchReplay], defaultVerb: "run",
-        description: "Letters mean what they mean to redis-benchmark. Without a verb, flags are those of run.",
+        description: "Letters mean what they mean to redis-benchmark.",
         examples: [
             ("a2 bench -t set,get -n 1000000 -P 16 -q", "as redis-benchmark"),
             ("a2 bench --mix get=90,set=10 --rate 20000 --duration 30s", "a steady load, latency as users have it"),
