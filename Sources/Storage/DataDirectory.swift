@@ -65,7 +65,6 @@ public struct DataDirectory<D: Disk>: ~Copyable {
     private static func makeDirectory(_ path: String, on disk: D) throws(StorageError) {
         do throws(StorageError) {
             try disk.makeDirectory(path, permissions: FileNames.directoryPermissions)
-            try disk.syncDirectory(FileNames.parent(of: path))
         } catch {
             guard error.errno == StorageError.exists else { throw error }
         }
@@ -160,7 +159,11 @@ public struct DataDirectory<D: Disk>: ~Copyable {
         for name in names where name.hasSuffix(FileNames.besideSuffix) {
             try disk.remove(FileNames.join(path, name))
         }
-        if isNew { try Manifest().write(FileNames.join(path, FileNames.manifest), in: path, on: disk) }
+        // Here and not where it is made: a start that failed in between has left it to this one.
+        if isNew {
+            try disk.syncDirectory(FileNames.parent(of: path))
+            try Manifest().write(FileNames.join(path, FileNames.manifest), in: path, on: disk)
+        }
         try disk.syncDirectory(path)
     }
 }
