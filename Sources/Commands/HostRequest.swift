@@ -19,6 +19,8 @@ public enum HostRequest {
     case waitForPeers(PeerWaitRequest)
     /// For the thread that talks with the peers. The reply is OK.
     case peers(PeerRequest)
+    /// SAVE and BGSAVE. The reply is written, unless the client waits for the end of it.
+    case save(SaveRequest)
     case shutdown(ShutdownMode)
     /// CONFIG REWRITE.
     case rewriteConfiguration
@@ -30,6 +32,14 @@ public struct PeerWaitRequest: Sendable {
     public let peerCount: Int
     /// 0: never.
     public let timeoutMilliseconds: Int
+    /// And this node's own disk has it.
+    public let waitsForDisk: Bool
+}
+
+public enum SaveRequest: Sendable {
+    case background
+    /// The client is answered when the snapshot is there.
+    case andWait
 }
 
 /// A request of a transaction, whose reply stands among others: what follows it in EXEC's reply is kept back

@@ -41,7 +41,10 @@ public final class Node: Sendable {
     /// What replication last said of itself.
     public let cluster = Guarded<ClusterReport>(ClusterReport())
     private let gate = Guarded<WriteGate?>(nil)
-    /// Memory is limited, or the gate is shut: writes are looked at before they run.
+    private let disk = Guarded<WriteGate?>(nil)
+    /// What the log and the snapshots last said of themselves.
+    public let persistence = Guarded<PersistenceReport>(PersistenceReport())
+    /// Memory is limited, or a gate is shut: writes are looked at before they run.
     let writesNeedCare = Atomic<Bool>(false)
 
     let settingsBox: Guarded<Settings>
@@ -79,8 +82,23 @@ public final class Node: Sendable {
         }
     }
 
+    /// Why the disk lets clients write nothing; nil while it does.
+    public var diskGate: WriteGate? {
+        get { disk.withLock { $0 } }
+        set {
+            disk.withLock { $0 = newValue }
+            refreshWritesNeedCare()
+        }
+    }
+
+    /// Whether everything before this position of the window would survive a crash.
+    public func isOnDisk(_ position: UInt64) -> Bool {
+        guard let log = window.log else { return false }
+        return log.durablePosition >= position
+    }
+
     private func refreshWritesNeedCare() {
-        let isShut = gate.withLock { $0 != nil }
+        let isShut = gate.withLock { $0 != nil } || disk.withLock { $0 != nil }
         writesNeedCare.store(isShut || memoryLimitBytes.load(ordering: .relaxed) > 0, ordering: .relaxed)
     }
 

@@ -6,10 +6,6 @@ import Replication
 
 let serverCommands: [Command] = [
     Command(
-        name: "LASTSAVE", arity: 1, flags: [.loading, .stale, .fast],
-        summary: "Returns the Unix timestamp of the last successful save to disk.", since: "1.0.0", group: "server",
-        categories: "@admin @dangerous", tips: "nondeterministic_output", handler: lastSave),
-    Command(
         name: "LOLWUT", arity: -1, flags: [.readOnly, .fast], arguments: "[VERSION version]",
         summary: "Displays computer art and the server's version.", since: "5.0.0", group: "server", handler: lolwut),
     Command(
@@ -116,11 +112,6 @@ private func time(_ call: inout Invocation) throws(CommandError) {
 }
 
 @Sendable
-private func lastSave(_ call: inout Invocation) throws(CommandError) {
-    call.reply.integer(call.node.identity.startMilliseconds / 1000)
-}
-
-@Sendable
 private func lolwut(_ call: inout Invocation) throws(CommandError) {
     if call.arguments.count > 2, call.arguments.isWord(1, "version") { _ = try call.arguments.integer(2) }
     "Redis ver. \(Version.redisLevel)\n".withBytes { call.reply.verbatim("txt", $0) }
@@ -157,35 +148,37 @@ private func waitDurably(_ call: inout Invocation) throws(CommandError) {
     let count = try call.arguments.integer(2)
     guard count >= 0 else { throw .fixed("ERR value is out of range, must be positive") }
     let timeout = try call.timeoutMilliseconds(3)
-    if local > 0 {
+    if local > 0, call.node.window.log == nil {
         throw .fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
     }
-    call.wait(.durable, peers: count, timeout)
+    call.wait(.durable, peers: count, timeout, waitsForDisk: local > 0)
 }
 
 extension Invocation {
     /// Replies at once where nothing is to be waited for, or nothing may wait: inside a transaction.
     fileprivate mutating func wait(
-        _ kind: PeerAcknowledgements.Kind, peers: Int64, _ timeoutMilliseconds: Int64
+        _ kind: PeerAcknowledgements.Kind, peers: Int64, _ timeoutMilliseconds: Int64, waitsForDisk: Bool = false
     ) {
-        let count = node.acknowledgements.count(kind, upTo: node.window.end)
-        if count >= peers || isInTransaction {
-            return reply.acknowledged(kind, peers: count)
+        let end = node.window.end
+        let count = node.acknowledgements.count(kind, upTo: end)
+        let isOnDisk = node.isOnDisk(end)
+        if count >= peers && (isOnDisk || !waitsForDisk) || isInTransaction {
+            return reply.acknowledged(kind, peers: count, isOnDisk: isOnDisk)
         }
         effect = .host(
             .waitForPeers(
                 PeerWaitRequest(
-                    kind: kind, peerCount: Int(peers), timeoutMilliseconds: Int(min(timeoutMilliseconds, .max / 4)))))
+                    kind: kind, peerCount: Int(peers), timeoutMilliseconds: Int(min(timeoutMilliseconds, .max / 4)),
+                    waitsForDisk: waitsForDisk)))
     }
 }
 
 extension ReplyWriter {
     /// What WAIT and WAITAOF answer.
-    public mutating func acknowledged(_ kind: PeerAcknowledgements.Kind, peers: Int) {
+    public mutating func acknowledged(_ kind: PeerAcknowledgements.Kind, peers: Int, isOnDisk: Bool) {
         if kind == .durable {
             array(2)
-            // Nothing is on a disk here.
-            integer(0)
+            integer(isOnDisk ? 1 : 0)
         }
         integer(peers)
     }

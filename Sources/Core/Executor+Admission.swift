@@ -30,7 +30,7 @@ extension Executor {
         if command.pointee.flags.contains(.protected), !node.allowsDebugging(session.pointee) {
             return reject(.debuggingRefused, command, reply, session)
         }
-        if !node.admitsWritesPlainly, let gate = node.writeGate, writes(command, session) {
+        if !node.admitsWritesPlainly, let gate = node.writeGate ?? node.diskGate, writes(command, session) {
             return reject(.built(gate.text), command, reply, session)
         }
         if command.pointee.flags.contains(.denyOutOfMemory), isOutOfMemory() {

@@ -13,8 +13,6 @@ public enum CompatibilityOptions {
         ("acllog-max-len", "128"),
         ("aof-use-rdb-preamble", "yes"),
         ("appendfilename", "appendonly.aof"),
-        ("appendfsync", "everysec"),
-        ("appendonly", "no"),
         ("auto-aof-rewrite-min-size", "67108864"),
         ("auto-aof-rewrite-percentage", "100"),
         ("busy-reply-threshold", "5000"),

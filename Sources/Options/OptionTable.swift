@@ -9,6 +9,7 @@ public enum Option: Int, CaseIterable, Sendable {
     case peer, peerPort, advertise, peerSecretFile, peerPlaintext, peerBufferBytes, stabilityTimeout, repairInterval
     case protectedMode, requirepass, passwordFile, enableDebugCommand
     case maxmemory, maxmemoryPolicy, maxmemorySamples, lfuLogFactor, lfuDecayTime, windowBytes
+    case dataDir, fsync, snapshotAfterBytes, snapshotKeep, logSegmentBytes, repairFromPeers
     case databases, hz, protoMaxBulkLen, clientQueryBufferLimit, clientOutputBufferLimit
     case slowlogLogSlowerThan, slowlogMaxLen, latencyMonitorThreshold, latencyTracking, latencyPercentiles
     case logLevel, logFormat, logFile
@@ -24,6 +25,7 @@ public enum Option: Int, CaseIterable, Sendable {
         "stability-timeout", "repair-interval",
         "protected-mode", "requirepass", "password-file", "enable-debug-command",
         "maxmemory", "maxmemory-policy", "maxmemory-samples", "lfu-log-factor", "lfu-decay-time", "window-bytes",
+        "data-dir", "fsync", "snapshot-after-bytes", "snapshot-keep", "log-segment-bytes", "repair-from-peers",
         "databases", "hz", "proto-max-bulk-len", "client-query-buffer-limit", "client-output-buffer-limit",
         "slowlog-log-slower-than", "slowlog-max-len", "latency-monitor-threshold", "latency-tracking",
         "latency-tracking-info-percentiles",
@@ -36,10 +38,10 @@ public enum OptionTable {
 
     /// In the order of `Option`, which is also the order of help and of the generated file.
     public static let rows: [OptionRow] =
-        identityRows + networkRows + peerRows + securityRows + memoryRows + otherRows
+        identityRows + networkRows + peerRows + securityRows + memoryRows + persistenceRows + otherRows
 
     public static let sections = [
-        "identity", "network", "peers", "security", "memory", "server", "monitoring", "logging",
+        "identity", "network", "peers", "security", "memory", "persistence", "server", "monitoring", "logging",
     ]
 
     /// The row a flag, key or parameter names: by its name or Redis' name for it, whatever the case.
@@ -61,7 +63,7 @@ public enum OptionTable {
             .cluster, section: "identity", .text, "a2", "Name of the cluster. Nodes of different clusters never link."),
         OptionRow(
             .ephemeral, section: "identity", .flag, "no",
-            "Keep data in memory only, knowingly: without it serve warns that nothing is persisted."),
+            "Keep data in memory only: nothing is written to data-dir, and a restart begins empty."),
     ]
 
     private static let networkRows = [
@@ -146,8 +148,30 @@ public enum OptionTable {
             .lfuDecayTime, section: "memory", .integer(natural), "1", changeable: true,
             "Minutes after which an access counter is lowered by one."),
         OptionRow(
-            .windowBytes, section: "memory", .bytes(1 << 20...Int.max), "64mb",
-            "Recent writes kept in memory for peers."),
+            .windowBytes, section: "memory", .bytes(1 << 20...1 << 29), "64mb",
+            "Recent writes kept in memory for peers, and on their way to the log."),
+    ]
+
+    private static let persistenceRows = [
+        OptionRow(
+            .dataDir, section: "persistence", .path, "./a2-data", alias: "dir",
+            "Directory of the log, the snapshots and the node's identity; made when missing."),
+        OptionRow(
+            .fsync, section: "persistence", .choice(["always", "everysec", "no"]), "everysec", alias: "appendfsync",
+            changeable: true,
+            "When writes must be on disk: before their reply, every second, or when the system likes."),
+        OptionRow(
+            .snapshotAfterBytes, section: "persistence", .bytes(1 << 20...Int.max), "256mb", changeable: true,
+            "A snapshot begins when the log has grown by this and by the size of the last snapshot."),
+        OptionRow(
+            .snapshotKeep, section: "persistence", .integer(1...1000), "2", changeable: true,
+            "Snapshots kept; the log reaches back to the oldest of them."),
+        OptionRow(
+            .logSegmentBytes, section: "persistence", .bytes(1 << 20...1 << 30), "64mb",
+            "Size of a file of the log. The next one is always allocated ahead."),
+        OptionRow(
+            .repairFromPeers, section: "persistence", .flag, "no", commandLineOnly: true,
+            "Start although the log is damaged: what follows the damage is dropped and taken from peers."),
     ]
 
     private static let otherRows = [

@@ -92,6 +92,11 @@ public enum ChangeError: Error, Equatable {
 }
 
 extension Settings {
+    /// Redis' other parameters: constants, and what follows from a2's own.
+    private var compatibility: [(name: String, value: String)] {
+        CompatibilityOptions.values + [("appendonly", flag(.ephemeral) ? "no" : "yes")]
+    }
+
     /// Names and values for CONFIG GET, options first, aliases after their options; `matches` is the glob,
     /// given lower-case names.
     public func parameters(where matches: (String) -> Bool) -> [(name: String, value: String)] {
@@ -101,7 +106,7 @@ extension Settings {
                 found.append((name, self[row.option].text))
             }
         }
-        return found + CompatibilityOptions.values.filter { matches($0.name) }
+        return found + compatibility.filter { matches($0.name) }
     }
 
     /// The settings after CONFIG SET, all changes or none, and which options differ.
@@ -120,7 +125,7 @@ extension Settings {
                 }
                 continue
             }
-            let constant = CompatibilityOptions.values.first { $0.name == change.name.lowercased() }
+            let constant = compatibility.first { $0.name == change.name.lowercased() }
             guard let constant else { throw .unknown(change.name) }
             if !seen.insert(constant.name).inserted { throw .refused(change.name, reason: "duplicate parameter") }
             if constant.value != change.value { throw .refused(change.name, reason: "can't set immutable config") }

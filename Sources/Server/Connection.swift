@@ -36,6 +36,8 @@ struct Connection: ~Copyable {
     /// In one of the loop's lists for this turn.
     var isReady = false
     var isScheduled = false
+    /// Where the window ended when the latest reply was made: it goes out once the log is durable up to there.
+    var replyPosition: UInt64 = 0
     /// Close once everything has been sent; nothing more is executed.
     var closesAfterReply = false
     /// The poller has reported the end of the stream, which stands behind what is still to be read.

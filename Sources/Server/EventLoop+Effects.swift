@@ -11,6 +11,7 @@ extension EventLoop {
     @inline(__always)
     var isWatched: Bool {
         shared.monitorCount.load(ordering: .relaxed) > 0 || shared.pausedUntil.load(ordering: .relaxed) > 0
+            || shared.holdsWrites
     }
 
     /// Runs one command the long way. False when it is held back instead.
@@ -46,11 +47,14 @@ extension EventLoop {
 
     private func isHeldBack(_ command: Command.Reference, _ session: UnsafeMutablePointer<Session>) -> Bool {
         let pause = shared.pause(nowMilliseconds: executor.context.pointee.nowMilliseconds)
-        guard pause.isActive, !command.pointee.flags.contains(.allowBusy) else { return false }
+        let waitsForDisk = shared.holdsWrites
+        guard pause.isActive || waitsForDisk, !command.pointee.flags.contains(.allowBusy) else { return false }
         // EXEC writes if anything in its queue does.
         let writes =
             command.pointee.flags.contains(.write)
             || (session.pointee.transaction?.hasWrites ?? false) && command.pointee.name.description == "EXEC"
+        if waitsForDisk, writes { return true }
+        if !pause.isActive { return false }
         if pause.writesOnly { return writes }
         // Whoever paused must be able to take it back.
         return command.pointee.name.description != "CLIENT"

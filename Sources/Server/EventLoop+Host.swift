@@ -46,6 +46,7 @@ extension EventLoop {
         case .peers(let request):
             shared.peers.post(.request(request))
             reply.pointee.ok()
+        case .save(let kind): save(kind, slot, connection)
         case .shutdown(let mode): shutdown(mode, connection)
         case .rewriteConfiguration:
             hold(slot, connection, .gathering)
@@ -53,7 +54,8 @@ extension EventLoop {
         }
     }
 
-    private func concludeRewrite(_ asker: ClientAddress, _ failure: String?) {
+    /// A client that waited for something done elsewhere.
+    private func conclude(_ asker: ClientAddress, _ failure: String?) {
         guard let connection = connections[asker.slot], connection.session.pointee.id == asker.client,
             connection.pointee.isAsking
         else { return }
@@ -63,6 +65,15 @@ extension EventLoop {
             connection.reply.pointee.ok()
         }
         letGo(asker.slot, connection)
+    }
+
+    private func save(_ kind: SaveRequest, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        var asker: ClientAddress?
+        if case .andWait = kind {
+            hold(slot, connection, .gathering)
+            asker = ClientAddress(loop: index, slot: slot, client: connection.session.pointee.id)
+        }
+        shared.log?.snapshots.ask(for: asker)
     }
 
     private func shutdown(_ mode: ShutdownMode, _ connection: UnsafeMutablePointer<Connection>) {
@@ -89,8 +100,10 @@ extension EventLoop {
             case .reloadLimits:
                 limits = shared.limits
                 parserLimits = ParserLimits(bulkBytesMax: limits.bulkBytesMax)
-            case .configurationRewritten(let asker, let failure): concludeRewrite(asker, failure)
+            case .configurationRewritten(let asker, let failure): conclude(asker, failure)
             case .peersAcknowledged: lookAfterHeld()
+            case .logDurable: sendWithheld()
+            case .saved(let asker, let failure): conclude(asker, failure)
             case .drain: drain()
             }
         }

@@ -1,9 +1,11 @@
 /// Writing: one send per connection and turn; what the socket does not take waits for it to become writable.
 import Base
+import Commands
 import Core
 import Engine
 import OS
 import RESP
+import Replication
 import Synchronization
 
 #if canImport(Glibc)
@@ -22,10 +24,46 @@ extension EventLoop {
             let slot = scheduled[position]
             position += 1
             guard let connection = connections[slot] else { continue }
+            if withholds, !isDurable(connection) {
+                withheld.append(slot)
+                continue
+            }
             connection.pointee.isScheduled = false
             flush(slot, connection)
         }
         scheduled.removeAll(keepingCapacity: true)
+        if !withheld.isEmpty { awaitDisk() }
+    }
+
+    // MARK: Replies that wait for the disk
+
+    private func isDurable(_ connection: UnsafeMutablePointer<Connection>) -> Bool {
+        guard let log = node.window.log else { return true }
+        return connection.pointee.replyPosition <= log.durablePosition
+    }
+
+    /// Asks to be told when the disk has more. What it has had since is sent at once: nobody tells that.
+    private func awaitDisk() {
+        counters.repliesWithheld.store(withheld.count, ordering: .sequentiallyConsistent)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        let hasSome = withheld.contains { slot in connections[slot].map { isDurable($0) } ?? false }
+        if hasSome { sendWithheld() }
+    }
+
+    /// The disk has more than before.
+    func sendWithheld() {
+        let slots = withheld
+        withheld.removeAll(keepingCapacity: true)
+        for slot in slots {
+            guard let connection = connections[slot] else { continue }
+            if withholds, !isDurable(connection) {
+                withheld.append(slot)
+                continue
+            }
+            connection.pointee.isScheduled = false
+            flush(slot, connection)
+        }
+        counters.repliesWithheld.store(withheld.count, ordering: .sequentiallyConsistent)
     }
 
     @inline(__always)

@@ -32,7 +32,8 @@ extension EventLoop {
         if pausedUntil > 0, pausedUntil <= now {
             _ = shared.pausedUntil.compareExchange(expected: pausedUntil, desired: 0, ordering: .relaxed)
         }
-        if pausedUntil <= now, !held.isEmpty { resumePaused() }
+        if index == 0 { shared.log?.lookAtAge(nowMilliseconds: now) }
+        if pausedUntil <= now, !shared.holdsWrites, !held.isEmpty { resumePaused() }
         lookAfterHeld()
         if limits.idleSecondsMax > 0 { closeIdle(now) }
         if !ready.isEmpty { executeAfterTick() }

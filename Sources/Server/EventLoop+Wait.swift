@@ -30,12 +30,14 @@ extension EventLoop {
 
     private func isSatisfied(_ wait: PeerWait) -> Bool {
         node.acknowledgements.count(wait.request.kind, upTo: wait.position) >= wait.request.peerCount
+            && (!wait.request.waitsForDisk || node.isOnDisk(wait.position))
     }
 
     /// The reply, whether enough have acknowledged or the time is over.
     func tell(_ wait: PeerWait, _ connection: UnsafeMutablePointer<Connection>) {
         let count = node.acknowledgements.count(wait.request.kind, upTo: wait.position)
-        connection.reply.pointee.acknowledged(wait.request.kind, peers: count)
+        connection.reply.pointee.acknowledged(
+            wait.request.kind, peers: count, isOnDisk: node.isOnDisk(wait.position))
     }
 
     /// When somebody's time is over, when peers have acknowledged something, and at every tick.

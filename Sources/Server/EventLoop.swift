@@ -10,6 +10,7 @@ import Core
 import Engine
 import OS
 import RESP
+import Replication
 import Synchronization
 
 final class EventLoop {
@@ -39,6 +40,10 @@ final class EventLoop {
     /// When the first of the held may go on; later than it where that one has gone already.
     var nextDeadlineMilliseconds = Int64.max
     var monitors: [Int] = []
+    /// Slots with replies that wait for the disk: `fsync always`.
+    var withheld: [Int] = []
+    /// Nothing is answered before what it may tell of is on the disk. Looked at once a turn.
+    var withholds = false
     /// Slots to close at the end of the turn.
     var doomed: [Int] = []
     var isStopping = false
@@ -78,10 +83,15 @@ final class EventLoop {
             if !unread.isEmpty { receiveRest() }
             if !unsent.isEmpty { scheduleUnsent() }
             if executor.context.pointee.nowMilliseconds >= nextDeadlineMilliseconds { lookAfterHeld() }
+            if let log = shared.log {
+                withholds = log.buffer.isSynchronous.load(ordering: .relaxed)
+                log.lookAtBacklog(node.window)
+            }
             executeReady()
             if !walking.isEmpty { stepWalks() }
             flushScheduled()
-            shared.peers.ringIfAsleep(node.window)
+            shared.peers.bell.ringIfAsleep(node.window)
+            shared.log?.bell.ringIfAsleep(node.window)
             if !doomed.isEmpty { closeDoomed() }
             if executor.context.pointee.nowMilliseconds >= upkeep.nextTickMilliseconds { tick() }
             if upkeep.isBehind { continueUpkeep() }
@@ -146,6 +156,7 @@ final class EventLoop {
     @inline(__always)
     func execute(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
         batch.execute(slot, connection, self)
+        if withholds { connection.pointee.replyPosition = node.window.end }
         if connection.reply.pointee.hasOutput || connection.pointee.closesAfterReply
             || connection.pointee.hasEnded
         {
@@ -171,6 +182,7 @@ final class EventLoop {
         unsent.removeAll { $0 == slot }
         ready.removeAll { $0 == slot }
         scheduled.removeAll { $0 == slot }
+        withheld.removeAll { $0 == slot }
         poller.remove(connection.pointee.descriptor)
         connections.remove(slot)
         counters.clients.store(connections.count, ordering: .relaxed)

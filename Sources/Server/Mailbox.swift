@@ -50,6 +50,10 @@ enum Message: Sendable {
     case configurationRewritten(ClientAddress, failure: String?)
     /// Peers have acknowledged more: look after the clients that wait for that.
     case peersAcknowledged
+    /// The log is durable up to more: send the replies that wait for that.
+    case logDurable
+    /// The snapshot a client waits for is there, or what went wrong.
+    case saved(ClientAddress, failure: String?)
     /// Serve what has arrived, send what is owed, then stop.
     case drain
 }

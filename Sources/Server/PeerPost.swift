@@ -14,18 +14,18 @@ enum PeerMail: Sendable {
 }
 
 final class PeerPost: Sendable {
-    let wakeUp: WakeUp
+    /// Rung while the thread sleeps and has peers to send to.
+    let bell: Bell
     private let mail = Guarded<[PeerMail]>([])
-    /// The thread sleeps, has peers to send to, and has sent them everything before `seenPosition`.
-    private let isAsleep = Atomic<Bool>(false)
-    private let seenPosition = Atomic<UInt64>(0)
     /// Until the thread has ended.
     let isRunning = Atomic<Bool>(false)
     let linkCount = Atomic<Int>(0)
     let inputBytes = Atomic<UInt64>(0)
     let outputBytes = Atomic<UInt64>(0)
 
-    init() throws(SystemError) { wakeUp = try WakeUp() }
+    init() throws(SystemError) { bell = try Bell() }
+
+    var wakeUp: WakeUp { bell.wakeUp }
 
     func post(_ message: PeerMail) {
         mail.withLock { $0.append(message) }
@@ -41,35 +41,4 @@ final class PeerPost: Sendable {
             return taken
         }
     }
-
-    // MARK: The bell
-
-    /// Called by a loop at the end of each turn: one load while the thread is awake or has no peers.
-    @inline(__always)
-    func ringIfAsleep(_ window: Window) {
-        #if !arch(x86_64)
-            // The frames of this turn before the load; on x86 reserving space in the window has seen to that.
-            atomicMemoryFence(ordering: .sequentiallyConsistent)
-        #endif
-        if isAsleep.load(ordering: .relaxed) { ring(window) }
-    }
-
-    @inline(never)
-    private func ring(_ window: Window) {
-        guard window.end != seenPosition.load(ordering: .relaxed) else { return }
-        // Of several loops one rings.
-        if isAsleep.exchange(false, ordering: .acquiringAndReleasing) { wakeUp.signal() }
-    }
-
-    /// The thread is about to sleep, having looked at the window up to `position`. False when there is more already.
-    func arm(_ window: Window, seen position: UInt64) -> Bool {
-        seenPosition.store(position, ordering: .relaxed)
-        isAsleep.store(true, ordering: .sequentiallyConsistent)
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        if window.end == position { return true }
-        disarm()
-        return false
-    }
-
-    func disarm() { isAsleep.store(false, ordering: .relaxed) }
 }

@@ -81,7 +81,7 @@ extension PeerThread where Machine: ~Copyable {
     private func updatePause(_ socket: PeerSocket) {
         let waiting = machine.output(link: socket.link)?.pointee.count ?? 0
         let bound = socket.isPaused ? options.bufferBytes / 2 : options.bufferBytes
-        socket.isPaused = waiting > bound || socket.delayed.count > bound
+        socket.isPaused = waiting > bound || socket.delayed.count > bound || shared.isLogBehind
     }
 
     /// What nobody will read: until the other end has closed too.

@@ -114,9 +114,9 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
             isArmed = false
             timeout = 1
         }
-        if isArmed, !post.arm(shared.node.window, seen: windowSeen) { timeout = 0 }
+        if isArmed, !post.bell.arm(shared.node.window, seen: windowSeen) { timeout = 0 }
         let count = poller.wait(timeoutMilliseconds: Int(clamping: timeout))
-        if isArmed { post.disarm() }
+        if isArmed { post.bell.disarm() }
         now = Self.moment
         for position in 0..<count { take(poller[position]) }
         receiveAll()
@@ -158,7 +158,8 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
                 switch action {
                 case .dial(let target, let address): if endMilliseconds == nil { dial(target, address) }
                 case .close(let link): close(link)
-                case .keepMembers, .keepReplica: break
+                case .keepMembers(let members): shared.log?.keep(members)
+                case .keepReplica(let replica): shared.log?.keep(replica)
                 case .log(let severity, let text): log(severity, text)
                 }
             }

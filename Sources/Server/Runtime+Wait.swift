@@ -6,6 +6,10 @@ extension Runtime {
     /// How long a drain may take before the process ends anyway.
     private static let drainMillisecondsMax: Int64 = 3_000
 
+    /// And how long the last of the log may take; then the next start takes this for a crash, and loses nothing that
+    /// was promised.
+    private static let logMillisecondsMax: Int64 = 60_000
+
     /// And how long the farewell to the peers after it, which bounds itself to two seconds.
     private static let farewellMillisecondsMax: Int64 = 2_500
 
@@ -48,9 +52,24 @@ extension Runtime {
                 drain.farewellMilliseconds != nil
                 && (!shared.peers.isRunning.load(ordering: .acquiring) || now >= drain.untilMilliseconds)
             if second != nil || request.kind == .immediate || isOver {
+                if second == nil { endLog() }
                 operations.announceEnd(second?.reason ?? drain.reason, sinceMilliseconds: drain.sinceMilliseconds)
                 return second?.status ?? 0
             }
+        }
+    }
+
+    /// Everything that was written goes to the disk, and the disk is told that this was all.
+    private func endLog() {
+        guard let log = shared.log else { return }
+        log.snapshots.end()
+        log.post(.end)
+        let end = SystemClock.monotonicMilliseconds + Self.logMillisecondsMax
+        while log.isRunning.load(ordering: .acquiring) || log.snapshots.isRunning.load(ordering: .acquiring),
+            SystemClock.monotonicMilliseconds < end
+        {
+            _ = poller.wait(timeoutMilliseconds: 20)
+            stop.wakeUp.clear()
         }
     }
 

@@ -22,6 +22,8 @@ struct RuntimeSettings: Sendable {
     var threads = 1
     var databases = 16
     var windowBytes = 64 << 20
+    /// Where the node is kept; nil for one that lives in memory alone.
+    var store: Store?
     /// What CONFIG shows and changes.
     var options = Settings()
     var configurationPath: String?
@@ -34,6 +36,8 @@ final class Runtime {
     private let peerListeners: [Int32]
     private let peerOptions: PeerOptions
     private var threads: [Thread] = []
+    private let store: Store?
+    private var recovered = RecoveredPast()
     let signals: Signals
     let poller: Poller
 
@@ -44,6 +48,7 @@ final class Runtime {
         poller = try Poller(capacity: 8)
         listeners = try Self.listen(settings.addresses, settings.port, settings.backlog)
         peerOptions = settings.peers
+        store = settings.store
         peerListeners = try Self.listenForPeers(settings)
         let port = listeners.first.map { Int(Socket.localPort($0)) } ?? 0
         let peerPort = peerListeners.first.map { Int(Socket.localPort($0)) } ?? 0
@@ -109,11 +114,13 @@ final class Runtime {
         let pages = HugePages()
         let populator = try Populator(pages)
         let source = PageSource(allocate: { populator.allocate($0) }, release: { pages.release($0, $1) })
-        let replica = Replica(node: settings.nodeNumber, generation: 0)
+        let replica = settings.store?.replica ?? Replica(node: settings.nodeNumber, generation: 0)
         let locks = PartitionLocks(
             replica: replica, databases: settings.databases, hashSeed: Entropy.seed, pages: source)
         let windowMemory = pages.allocateZeroed(settings.windowBytes)
-        let window = Window(capacity: settings.windowBytes, memory: windowMemory)
+        let buffer = settings.store.map { _ in LogBuffer() }
+        let window = Window(
+            capacity: settings.windowBytes, memory: windowMemory, start: settings.store?.windowStart ?? 0, log: buffer)
         try populator.start(also: windowMemory, settings.windowBytes)
         let box = SharedBox()
         let node = Node(
@@ -126,23 +133,64 @@ final class Runtime {
             process: ProcessInterface(box, port: port, peerPort: peerPort, loopCount: settings.threads))
         var mailboxes: [Mailbox] = []
         for _ in 0..<settings.threads { mailboxes.append(try Mailbox()) }
+        var log: LogPost?
+        if let buffer, let store = settings.store { log = try LogPost(buffer, store.keeper, logger) }
         let shared = Shared(
-            node: node, locks: locks, mailboxes: mailboxes, peers: try PeerPost(), stop: stop, logger: logger)
+            node: node, locks: locks, mailboxes: mailboxes, peers: try PeerPost(), log: log, stop: stop, logger: logger)
         box.fill(shared)
         return shared
     }
 
-    /// Starts the loops and the thread of the peers.
+    /// Reads the node back from its directory; to be called before `start`.
+    func recover() throws(StoreFailure) {
+        guard let store else { return }
+        recovered = try store.load(into: shared)
+    }
+
+    /// Starts the log, the loops and the thread of the peers.
     func start() throws(SystemError) {
         // The peers' thread opens it. Until that runs, clients are served already, and must not write either.
-        if !peerOptions.seeds.isEmpty { shared.node.writeGate = .asksForPast }
+        let hasPeers =
+            !peerOptions.seeds.isEmpty || recovered.members.contains { $0.replica.node != shared.node.replica.node }
+        if hasPeers { shared.node.writeGate = .asksForPast }
+        try startLog()
         try startLoops()
         try startPeers()
+    }
+
+    private func startLog() throws(SystemError) {
+        guard let store, let log = shared.log else { return }
+        let shared = shared
+        log.buffer.isSynchronous.store(
+            shared.node.settings.text(.fsync) == FsyncPolicy.always.rawValue, ordering: .relaxed)
+        log.isRunning.store(true, ordering: .releasing)
+        log.snapshots.isRunning.store(true, ordering: .releasing)
+        threads.append(
+            try Thread.start(name: "a2-log") {
+                do throws(SystemError) {
+                    try LogThread(shared, log, store).run()
+                } catch {
+                    preconditionFailure("the log thread could not start: \(error)")
+                }
+                log.isRunning.store(false, ordering: .releasing)
+                shared.stop.wakeUp.signal()
+            })
+        threads.append(
+            try Thread.start(name: "a2-snapshot") {
+                do throws(SystemError) {
+                    try SnapshotThread(shared, log, store).run()
+                } catch {
+                    preconditionFailure("the snapshot thread could not start: \(error)")
+                }
+                log.snapshots.isRunning.store(false, ordering: .releasing)
+                shared.stop.wakeUp.signal()
+            })
     }
 
     private func startPeers() throws(SystemError) {
         let (shared, options, listeners) = (shared, peerOptions, peerListeners)
         let addresses = peerAddresses
+        let (recovered, incarnation) = (recovered, store?.incarnation)
         let resolver = try Resolver(answeringTo: shared.peers)
         shared.peers.isRunning.store(true, ordering: .releasing)
         threads.append(
@@ -150,7 +198,8 @@ final class Runtime {
                 do {
                     try PeerThread(
                         shared: shared, options: options, listeners: listeners, resolver: resolver,
-                        machine: Replicator(shared, options, listeners: addresses)
+                        machine: Replicator(
+                            shared, options, listeners: addresses, incarnation: incarnation, recovered: recovered)
                     ).run()
                 } catch {
                     preconditionFailure("the thread of the peers could not start: \(error)")

@@ -15,14 +15,12 @@ public enum ServerMain {
         do {
             let peers = try launch.peerOptions()
             for warning in launch.warnings + peers.warnings { logger.warning(warning) }
-            if !launch.settings.flag(.ephemeral) {
-                logger.warning("nothing is persisted: data lives in memory only; --ephemeral says that this is meant")
-            }
             return try serve(launch, peers, logger)
         } catch {
             logger.error("not started", ["reason": "\(error)"])
             // Whoever started it by hand looks at the terminal, not at a file.
             if !launch.settings.text(.logFile).isEmpty { Terminal.printError("a2: \(error)\n") }
+            if let failure = error as? StoreFailure { return failure.exitStatus }
             return error is SettingsError ? ExitStatus.configuration : ExitStatus.network
         }
     }
@@ -49,7 +47,9 @@ public enum ServerMain {
         chosen.windowBytes = settings.integer(.windowBytes)
         chosen.options = settings
         chosen.configurationPath = launch.configurationPath
+        if !settings.flag(.ephemeral) { chosen.store = try Store.open(settings, logger) }
         let runtime = try Runtime(chosen, logger)
+        try runtime.recover()
         let operations = Operations(
             launch, loaded: loaded, shared: runtime.shared, addresses: runtime.addresses,
             peerAddresses: runtime.peerAddresses, notify: SystemNotify())

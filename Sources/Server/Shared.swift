@@ -39,23 +39,36 @@ final class Shared: Sendable {
     let isDraining = Atomic<Bool>(false)
     let loopsRunning: Atomic<Int>
     let peers: PeerPost
+    /// Nil where nothing is kept on disk.
+    let log: LogPost?
     private let limitsBox: Guarded<ConnectionLimits>
     private let rewriteRequests = Guarded<[ClientAddress]>([])
     /// Asks the main thread to stop the process.
     let stop: Stop
     let logger: Logger
 
-    init(node: Node, locks: PartitionLocks, mailboxes: [Mailbox], peers: PeerPost, stop: Stop, logger: Logger) {
+    init(
+        node: Node, locks: PartitionLocks, mailboxes: [Mailbox], peers: PeerPost, log: LogPost? = nil, stop: Stop,
+        logger: Logger
+    ) {
         self.node = node
         self.locks = locks
         self.mailboxes = mailboxes
         self.peers = peers
+        self.log = log
         self.stop = stop
         self.logger = logger
         loopsRunning = Atomic(mailboxes.count)
         counters = mailboxes.map { _ in LoopCounters() }
         limitsBox = Guarded(ConnectionLimits(node.settings))
     }
+
+    /// Writes of clients wait: the disk is behind.
+    @inline(__always)
+    var holdsWrites: Bool { log.map { $0.holdsWrites.load(ordering: .relaxed) } ?? false }
+
+    /// So much waits to be written that nothing more is taken from peers.
+    var isLogBehind: Bool { log.map { $0.isBehind(node.window) } ?? false }
 
     var limits: ConnectionLimits { limitsBox.withLock { $0 } }
 
@@ -95,6 +108,8 @@ final class LoopCounters: Sendable {
     let blockedClients = Atomic<Int>(0)
     /// In WAIT or WAITAOF: whom the peer thread tells what has been acknowledged.
     let clientsWaiting = Atomic<Int>(0)
+    /// Clients whose replies wait for the disk: whom the log thread tells when there is more on it.
+    let repliesWithheld = Atomic<Int>(0)
     let connectionsReceived = Atomic<UInt64>(0)
     let connectionsRejected = Atomic<UInt64>(0)
     let inputBytes = Atomic<UInt64>(0)

@@ -1,0 +1,50 @@
+/// The node's identity on its disk, written by the log thread (the lease) and the peer thread (who is a member, whom
+/// this node writes as): one after the other.
+import Base
+import Core
+import OS
+import Replication
+import Storage
+import Synchronization
+
+final class IdentityKeeper: @unchecked Sendable {
+    /// Used under the lock alone.
+    private var file: IdentityFile<SystemDisk>
+    private let lock = Guarded<Void>(())
+
+    /// Stamps may be handed out this far ahead of the time the disk was last told.
+    private static let leaseMilliseconds: Int64 = 3000
+
+    init(_ file: consuming IdentityFile<SystemDisk>) { self.file = file }
+
+    /// Twice as often as needed; `logPosition` is how far the log is on the disk.
+    func renewLease(nowMilliseconds now: Int64, logPosition: UInt64) throws(StorageError) {
+        try lock.withLock { (_) throws(StorageError) in
+            let lease = file.identity.leaseUnixMilliseconds
+            guard lease < UInt64(max(now + Self.leaseMilliseconds / 2, 0)) || file.identity.isClean else { return }
+            try file.renew(
+                leaseUnixMilliseconds: max(lease, UInt64(max(now + Self.leaseMilliseconds, 0))),
+                logPosition: logPosition)
+        }
+    }
+
+    func keep(_ members: [MemberEntry]) throws(StorageError) {
+        try change { $0.members = RecoveredPast.encode(members) }
+    }
+
+    func keep(_ replica: Replica) throws(StorageError) {
+        try change { $0.owner.generation = UInt32(replica.generation) }
+    }
+
+    private func change(_ body: (inout Identity) -> Void) throws(StorageError) {
+        try lock.withLock { (_) throws(StorageError) in
+            var identity = file.identity
+            body(&identity)
+            try file.write(identity)
+        }
+    }
+
+    func markClean(logPosition: UInt64) throws(StorageError) {
+        try lock.withLock { (_) throws(StorageError) in try file.markClean(logPosition: logPosition) }
+    }
+}

@@ -1,0 +1,138 @@
+/// The log thread as other threads see it: its bell, what it is asked for, and whether clients' writes must wait.
+import Base
+import Commands
+import OS
+import Options
+import Replication
+import Storage
+import Synchronization
+
+enum FsyncPolicy: String, Sendable {
+    case always, everysec, no
+}
+
+final class LogPost: Sendable {
+    enum Request: Sendable {
+        /// No snapshot that is kept needs what lies before this position of the log.
+        case dropBefore(UInt64)
+        /// Sync now: somebody waits for it.
+        case sync
+        /// The last: write everything, sync, and say that the end is clean.
+        case end
+    }
+
+    let bell: Bell
+    let buffer: LogBuffer
+    let snapshots: SnapshotPost
+    let keeper: IdentityKeeper
+    private let logger: Logger
+    /// Clients' writes are held back: so much waits to be written, or it waits so long, that more would be lost.
+    let holdsWrites = Atomic<Bool>(false)
+    /// Unix milliseconds of the oldest batch that is not synced; 0 where all is.
+    let unsyncedSinceMilliseconds = Atomic<Int64>(0)
+    /// Where the next batch of the log begins.
+    let endPosition = Atomic<UInt64>(0)
+    /// Of the log: everything before is on the disk. Told before the window's is.
+    let durableEnd = Atomic<UInt64>(0)
+    let isRunning = Atomic<Bool>(false)
+    private let requests = Guarded<[Request]>([])
+
+    /// With `everysec` no more than this may be lost, so no more is taken while the disk stands still.
+    static let unsyncedMillisecondsMax: Int64 = 2000
+
+    init(_ buffer: LogBuffer, _ keeper: IdentityKeeper, _ logger: Logger) throws(SystemError) {
+        self.buffer = buffer
+        self.keeper = keeper
+        self.logger = logger
+        bell = try Bell()
+        snapshots = try SnapshotPost()
+    }
+
+    func post(_ request: Request) {
+        requests.withLock { $0.append(request) }
+        bell.wakeUp.signal()
+    }
+
+    func takeAll() -> [Request] {
+        bell.wakeUp.clear()
+        return requests.withLock { requests in
+            let taken = requests
+            requests.removeAll()
+            return taken
+        }
+    }
+
+    /// Return when the disk has it.
+    func keep(_ members: [MemberEntry]) {
+        do throws(StorageError) { try keeper.keep(members) } catch { die(error) }
+    }
+
+    func keep(_ replica: Replica) {
+        do throws(StorageError) { try keeper.keep(replica) } catch { die(error) }
+    }
+
+    /// A disk that fails is told of, and then nothing is promised any more.
+    func die(_ error: StorageError) -> Never {
+        logger.error("the disk has failed: this process ends at once", ["reason": .text("\(error)")])
+        ProcessEnd.now(ExitStatus.corruptData)
+    }
+
+    // MARK: Holding writes back
+
+    /// At half of the ring: what is under way when it is noticed fits into the other half.
+    @inline(__always)
+    func lookAtBacklog(_ window: Window) {
+        if buffer.backlogBytes(end: window.end) > window.capacity / 2 { holdsWrites.store(true, ordering: .relaxed) }
+    }
+
+    func isBehind(_ window: Window) -> Bool { buffer.backlogBytes(end: window.end) > window.capacity / 2 }
+
+    /// By a loop, because the log thread may be what stands still.
+    func lookAtAge(nowMilliseconds: Int64) {
+        let since = unsyncedSinceMilliseconds.load(ordering: .relaxed)
+        if since > 0, nowMilliseconds - since > Self.unsyncedMillisecondsMax {
+            holdsWrites.store(true, ordering: .relaxed)
+        }
+    }
+}
+
+/// What the snapshot thread is asked for.
+final class SnapshotPost: Sendable {
+    private struct Wanted {
+        var isWanted = false
+        var askers: [ClientAddress] = []
+        var isEnding = false
+    }
+
+    let wakeUp: WakeUp
+    private let wanted = Guarded<Wanted>(Wanted())
+    let isRunning = Atomic<Bool>(false)
+
+    init() throws(SystemError) { wakeUp = try WakeUp() }
+
+    func ask(for asker: ClientAddress? = nil) {
+        wanted.withLock {
+            $0.isWanted = true
+            if let asker { $0.askers.append(asker) }
+        }
+        wakeUp.signal()
+    }
+
+    func end() {
+        wanted.withLock { $0.isEnding = true }
+        wakeUp.signal()
+    }
+
+    var isEnding: Bool { wanted.withLock { $0.isEnding } }
+
+    /// What was asked for until now, in one.
+    func take() -> (isWanted: Bool, askers: [ClientAddress]) {
+        wakeUp.clear()
+        return wanted.withLock { wanted in
+            let taken = (isWanted: wanted.isWanted, askers: wanted.askers)
+            wanted.isWanted = false
+            wanted.askers = []
+            return taken
+        }
+    }
+}

@@ -1,0 +1,296 @@
+/// The thread that writes the log: everything the window gets, in batches, and on the disk when the policy says.
+///
+/// A failed write or sync is the end of the process: what the system still holds in memory may not be what is on the
+/// disk, and nobody can find out from here. A full disk is not: that shows while a whole segment is still free, and
+/// until there is room again clients' writes are refused and peers' frames wait.
+import Base
+import Commands
+import OS
+import Options
+import Replication
+import Storage
+import Synchronization
+import Wire
+
+final class LogThread {
+    let shared: Shared
+    let post: LogPost
+    let window: Window
+    let poller: Poller
+    var writer: LogWriter<SystemDisk>
+    /// Of the window: everything before is in the batch, or written.
+    private var position: UInt64
+    private var batch = ByteBuffer(capacity: 1 << 20)
+    private var batchEntries = 0
+    /// Of the window: everything before has been handed to the system.
+    private var writtenPosition: UInt64
+    private var lastSyncMilliseconds: Int64 = 0
+    private var lastWriteMilliseconds: Int64 = 0
+    private var nextRoomMilliseconds: Int64 = 0
+    private var nextReportMilliseconds: Int64 = 0
+    private var wantsSync = false
+    private var isEnding = false
+    private var counts = PersistenceReport()
+
+    private static let batchBytesMax = 1 << 20
+    /// While there is something to write: longer pauses make larger batches.
+    private static let paceMilliseconds = 5
+    private static let syncMilliseconds: Int64 = 1000
+    /// With the policy `no` peers and snapshots still want to know what is on the disk.
+    /// After a snapshot that failed.
+    private static let retryMilliseconds: Int64 = 60_000
+    private static let lazySyncMilliseconds: Int64 = 10_000
+
+    init(_ shared: Shared, _ post: LogPost, _ store: Store) throws(SystemError) {
+        self.shared = shared
+        self.post = post
+        writer = store.takeWriter()
+        window = shared.node.window
+        position = window.start
+        writtenPosition = window.start
+        poller = try Poller(capacity: 4)
+        try poller.add(post.bell.wakeUp.descriptor, token: 0, for: .read)
+        counts = shared.node.persistence.withLock { $0 }
+        post.endPosition.store(writer.endPosition, ordering: .relaxed)
+        post.durableEnd.store(writer.durablePosition, ordering: .relaxed)
+    }
+
+    /// Turns until told to end.
+    func run() {
+        while true {
+            do throws(StorageError) {
+                try turn()
+            } catch {
+                post.die(error)
+            }
+            if isEnding, position == window.end, batch.isEmpty { break }
+            sleep()
+        }
+        do throws(StorageError) {
+            let end = try writer.finishCleanly()
+            try post.keeper.markClean(logPosition: end)
+        } catch {
+            post.die(error)
+        }
+        noteDurable()
+        publish(SystemClock.wallMilliseconds)
+    }
+
+    private func turn() throws(StorageError) {
+        for request in post.takeAll() {
+            switch request {
+            case .dropBefore(let position): _ = try writer.removeSegments(endingBefore: position)
+            case .sync: wantsSync = true
+            case .end: isEnding = true
+            }
+        }
+        let now = SystemClock.wallMilliseconds
+        try post.keeper.renewLease(nowMilliseconds: now, logPosition: writer.durablePosition)
+        try lookForRoom(now)
+        try writeAll(now)
+        try syncIfDue()
+        letWritesGoOn()
+        askForSnapshot()
+        if now >= nextReportMilliseconds { publish(now) }
+    }
+
+    // MARK: Writing
+
+    /// Everything that is in the window, in batches. Leaves the last where the disk has no room for it.
+    private func writeAll(_ now: Int64) throws(StorageError) {
+        if !batch.isEmpty, try !flush(now) { return }
+        while let entry = window.entryForLog(at: position) {
+            let kind = LogRecordKind(entry.kind).rawValue
+            if let beside = post.buffer.takeBeside(position) {
+                if !batch.isEmpty, try !flush(now) {
+                    preconditionFailure("a log entry beside the window that found no room")
+                }
+                try take(entry.length, kind, beside)
+            } else {
+                LogEntry.appendHead(kind: kind, length: entry.length, into: &batch)
+                window.copy(position, entry.length, into: &batch)
+            }
+            batchEntries += 1
+            position = entry.next
+            post.buffer.consume(upTo: position)
+            if batch.count >= Self.batchBytesMax, try !flush(now) { return }
+        }
+        if !batch.isEmpty { _ = try flush(now) }
+        batch.shrink(to: 4 * Self.batchBytesMax)
+    }
+
+    private func take(_ length: Int, _ kind: Int, _ beside: LargeBody) throws(StorageError) {
+        LogEntry.appendHead(kind: kind, length: length + beside.view.count, into: &batch)
+        window.copy(position, length, into: &batch)
+        batch.append(beside.view)
+    }
+
+    /// Returns whether there was room.
+    private func flush(_ now: Int64) throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            try writer.append(batch.view, entryCount: batchEntries, unixMilliseconds: now)
+        } catch {
+            guard error.isFull else { throw error }
+            noteFull(error, now)
+            return false
+        }
+        batch.removeAll()
+        batchEntries = 0
+        writtenPosition = position
+        lastWriteMilliseconds = now
+        counts.batches &+= 1
+        post.endPosition.store(writer.endPosition, ordering: .releasing)
+        if post.unsyncedSinceMilliseconds.load(ordering: .relaxed) == 0 {
+            post.unsyncedSinceMilliseconds.store(now, ordering: .relaxed)
+        }
+        return true
+    }
+
+    // MARK: Syncing
+
+    private var policy: FsyncPolicy { FsyncPolicy(rawValue: shared.node.settings.text(.fsync)) ?? .everysec }
+
+    private func syncIfDue() throws(StorageError) {
+        guard writer.durablePosition < writer.endPosition else {
+            if post.buffer.durablePosition < writtenPosition { noteDurable() }
+            wantsSync = false
+            return
+        }
+        let now = SystemClock.monotonicMilliseconds
+        let isDue: Bool
+        if post.buffer.isSynchronous.load(ordering: .relaxed) || wantsSync || isEnding {
+            isDue = true
+        } else {
+            let pause = counts.fsync == FsyncPolicy.no.rawValue ? Self.lazySyncMilliseconds : Self.syncMilliseconds
+            isDue = now - lastSyncMilliseconds >= pause
+        }
+        guard isDue else { return }
+        let start = SystemClock.monotonicNanoseconds
+        try writer.sync()
+        lastSyncMilliseconds = now
+        wantsSync = false
+        let took = (SystemClock.monotonicNanoseconds - start) / 1000
+        counts.syncs &+= 1
+        counts.lastSyncMicroseconds = took
+        counts.slowestSyncMicroseconds = max(counts.slowestSyncMicroseconds, took)
+        noteDurable()
+    }
+
+    /// Tells everybody who waits for the disk.
+    private func noteDurable() {
+        post.durableEnd.store(writer.durablePosition, ordering: .releasing)
+        post.buffer.noteDurable(upTo: writtenPosition)
+        post.unsyncedSinceMilliseconds.store(0, ordering: .relaxed)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        for (index, counters) in shared.counters.enumerated() {
+            if counters.repliesWithheld.load(ordering: .sequentiallyConsistent) > 0 {
+                shared.mailboxes[index].post(.logDurable)
+            }
+            if counters.clientsWaiting.load(ordering: .sequentiallyConsistent) > 0 {
+                shared.mailboxes[index].post(.peersAcknowledged)
+            }
+        }
+        // What peers wait for: frames under `fsync always`, and the word that theirs are on this disk.
+        if shared.peers.linkCount.load(ordering: .relaxed) > 0 { shared.peers.wakeUp.signal() }
+    }
+
+    // MARK: A disk that is full, a disk that is slow
+
+    /// The segment after the current one is always there; where it cannot be, nothing more is taken.
+    private func lookForRoom(_ now: Int64) throws(StorageError) {
+        guard !writer.isNextReady, now >= nextRoomMilliseconds else { return }
+        nextRoomMilliseconds = now + 500
+        switch try writer.prepareNext() {
+        case .full(let error): noteFull(error, now)
+        case .ready:
+            guard counts.diskIsFull else { return }
+            counts.diskIsFull = false
+            shared.node.diskGate = nil
+            shared.logger.notice("there is room on the disk again: writes are taken")
+        }
+    }
+
+    private func noteFull(_ error: StorageError, _ now: Int64) {
+        nextRoomMilliseconds = now + 500
+        guard !counts.diskIsFull else { return }
+        counts.diskIsFull = true
+        let reason = error.errno.map { SystemError(operation: "", errno: $0).reason } ?? "No space left on device"
+        shared.node.diskGate = WriteGate("MISCONF Errors writing to the AOF file: \(reason)")
+        shared.logger.error(
+            "the disk is full: clients' writes are refused until there is room for another segment",
+            ["reason": .text("\(error)")])
+        publish(now)
+    }
+
+    /// What was held back because this thread was behind.
+    private func letWritesGoOn() {
+        guard post.holdsWrites.load(ordering: .relaxed) else { return }
+        let since = post.unsyncedSinceMilliseconds.load(ordering: .relaxed)
+        let isOld = since > 0 && SystemClock.wallMilliseconds - since > LogPost.unsyncedMillisecondsMax
+        guard !isOld, post.buffer.backlogBytes(end: window.end) < window.capacity / 4 else { return }
+        post.holdsWrites.store(false, ordering: .sequentiallyConsistent)
+        for mailbox in shared.mailboxes { mailbox.post(.resumePaused) }
+    }
+
+    // MARK: Snapshots
+
+    /// When the log has grown by what the settings say, and by the size of the last snapshot.
+    private func askForSnapshot() {
+        let report = shared.node.persistence.withLock {
+            (
+                isSaving: $0.isSaving, start: $0.snapshotStart, bytes: $0.snapshotBytes, hasFailed: $0.lastSaveFailed,
+                started: $0.saveStartMilliseconds
+            )
+        }
+        guard !report.isSaving, !isEnding else { return }
+        let after = max(shared.node.settings.integer(.snapshotAfterBytes), report.bytes)
+        guard writer.endPosition > report.start, writer.endPosition - report.start > UInt64(after) else { return }
+        let now = SystemClock.wallMilliseconds
+        if report.hasFailed, now - report.started < Self.retryMilliseconds { return }
+        post.snapshots.ask()
+    }
+
+    // MARK: Sleep
+
+    private func sleep() {
+        let now = SystemClock.wallMilliseconds
+        let hasUnsynced = writer.durablePosition < writer.endPosition
+        let isActive = hasUnsynced || now - lastWriteMilliseconds < 200
+        if isEnding { return }
+        if !batch.isEmpty {
+            _ = poller.wait(timeoutMilliseconds: 50)
+            return
+        }
+        if isActive, !post.buffer.isSynchronous.load(ordering: .relaxed) {
+            let timeout = now - lastWriteMilliseconds < 200 ? Self.paceMilliseconds : 50
+            _ = poller.wait(timeoutMilliseconds: timeout)
+            return
+        }
+        guard post.bell.arm(window, seen: position) else { return }
+        _ = poller.wait(timeoutMilliseconds: 500)
+        post.bell.disarm()
+    }
+
+    // MARK: Reports
+
+    private func publish(_ now: Int64) {
+        nextReportMilliseconds = now + 100
+        counts.fsync = policy.rawValue
+        post.buffer.isSynchronous.store(policy == .always, ordering: .relaxed)
+        let counts = counts
+        let (start, end, durable) = (writer.firstPosition, writer.endPosition, writer.durablePosition)
+        let segments = writer.segmentCount
+        shared.node.persistence.withLock {
+            $0.fsync = counts.fsync
+            $0.logStart = start
+            $0.logEnd = end
+            $0.logDurable = durable
+            $0.segmentCount = segments
+            $0.batches = counts.batches
+            $0.syncs = counts.syncs
+            $0.lastSyncMicroseconds = counts.lastSyncMicroseconds
+            $0.slowestSyncMicroseconds = counts.slowestSyncMicroseconds
+            $0.diskIsFull = counts.diskIsFull
+        }
+    }
+}
