@@ -15,7 +15,8 @@ public struct CommandTable: @unchecked Sendable {
     public static let shared = CommandTable(groups: [
         stringCommands, multiStringCommands, stringRangeCommands, counterCommands, lcsCommands, bitmapCommands,
         bitfieldCommands, keyCommands, expiryCommands, payloadCommands, walkCommands, transactionCommands,
-        connectionCommands, clientCommands, serverCommands, persistenceCommands, introspectionCommands, diagnosticCommands,
+        connectionCommands, clientCommands, serverCommands, persistenceCommands, introspectionCommands,
+        diagnosticCommands,
         memoryCommands, configurationCommands, infoCommands, debugCommands, accessCommands, a2Commands, peerCommands,
     ])
 

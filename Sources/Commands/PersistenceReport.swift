@@ -50,7 +50,8 @@ extension InfoReport {
         let now = nowMilliseconds
         let isRewriting = report.isSaving
         let current = isRewriting ? max((now - report.saveStartMilliseconds) / 1000, 0) : -1
-        let lastSave = report.lastSaveUnixSeconds > 0
+        let lastSave =
+            report.lastSaveUnixSeconds > 0
             ? report.lastSaveUnixSeconds : node.identity.startMilliseconds / 1000
         let logBytes = report.logEnd &- report.logStart
         var fields: Fields = [

@@ -20,7 +20,8 @@ public struct SnapshotOrigin: Equatable, Sendable {
     public var encoded: [UInt8] {
         let number = replica.rawValue
         return [
-            Self.version, countsOthers ? 1 : 0, UInt8(truncatingIfNeeded: number), UInt8(truncatingIfNeeded: number >> 8),
+            Self.version, countsOthers ? 1 : 0, UInt8(truncatingIfNeeded: number),
+            UInt8(truncatingIfNeeded: number >> 8),
         ]
     }
 

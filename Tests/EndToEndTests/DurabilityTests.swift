@@ -120,17 +120,17 @@ private final class DurableServer {
     func refusals() throws {
         let directory = try TemporaryDirectory()
         let server = try DurableServer(in: directory, ["--node-id", "3"])
-        func refused(_ extra: [String]) throws -> (status: Int32, text: String) {
+        func refused(_ extra: [String]) throws -> (exit: ChildProcess.Exit, text: String) {
             let result = try ChildProcess.run(
                 try TestEnvironment.a2Binary(),
                 ["serve", "--data-dir", directory.file("data"), "--port", "0", "--peer-port", "0"] + extra)
-            return (result.status, result.output)
+            return (result.exit, result.output)
         }
         let second = try refused(["--node-id", "3"])
-        #expect(second.status != 0 && second.text.contains("in use"), "\(second)")
+        #expect(second.exit != .exited(0) && second.text.contains("in use"), "\(second)")
         server.end(SIGTERM)
         let other = try refused(["--node-id", "4"])
-        #expect(other.status == 6 && other.text.contains("node 3"), "\(other)")
+        #expect(other.exit == .exited(6) && other.text.contains("node 3"), "\(other)")
     }
 
     @Test("BGSAVE, LASTSAVE and BGREWRITEAOF answer as Redis does; without a disk they say so")
@@ -144,7 +144,9 @@ private final class DurableServer {
         #expect(
             try client.call("BGREWRITEAOF")
                 == .simple(Array("Background append only file rewriting started".utf8)))
-        #expect(try client.call("CONFIG", "GET", "appendonly") == .array([.bulk(Array("appendonly".utf8)), .bulk(Array("yes".utf8))]))
+        #expect(
+            try client.call("CONFIG", "GET", "appendonly")
+                == .array([.bulk(Array("appendonly".utf8)), .bulk(Array("yes".utf8))]))
         #expect(try client.call("WAITAOF", "1", "0", "0") == .array([.integer(1), .integer(0)]))
         let ephemeral = try ServerProcess.start(.a2)
         #expect(try ephemeral.connect().call("SAVE").isError)

@@ -214,20 +214,20 @@ import Testing
         let memory = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 64)
         defer { memory.deallocate() }
         let window = Window(capacity: 4096, memory: memory)
-        post.ringIfAsleep(window)
+        post.bell.ringIfAsleep(window)
         #expect(!post.wakeUp.isPending)
-        #expect(post.arm(window, seen: window.end))
-        post.ringIfAsleep(window)
+        #expect(post.bell.arm(window, seen: window.end))
+        post.bell.ringIfAsleep(window)
         #expect(!post.wakeUp.isPending)
         window.append(ByteView("a frame"), .empty)
-        post.ringIfAsleep(window)
+        post.bell.ringIfAsleep(window)
         #expect(post.wakeUp.isPending)
         post.wakeUp.clear()
-        post.ringIfAsleep(window)
+        post.bell.ringIfAsleep(window)
         #expect(!post.wakeUp.isPending)
         // Written between the look and the sleep.
-        #expect(!post.arm(window, seen: 0))
-        post.ringIfAsleep(window)
+        #expect(!post.bell.arm(window, seen: 0))
+        post.bell.ringIfAsleep(window)
         #expect(!post.wakeUp.isPending)
     }
 }
