@@ -19,7 +19,7 @@ _a2() {
     case "${COMP_WORDS[1]} $verb" in
     "serve "*)
         case $previous in
-        --node-id | --name | --region | --cluster | --bind | --port | --tcp-backlog | --tcp-keepalive | --timeout | --maxclients | --threads | --peer | --peer-port | --advertise | --peer-buffer-bytes | --stability-timeout | --repair-interval | --requirepass | --maxmemory | --maxmemory-samples | --lfu-log-factor | --lfu-decay-time | --window-bytes | --databases | --hz | --proto-max-bulk-len | --client-query-buffer-limit | --client-output-buffer-limit | --slowlog-log-slower-than | --slowlog-max-len | --latency-monitor-threshold | --latency-tracking-info-percentiles) return ;;
+        --node-id | --name | --region | --cluster | --bind | --port | --tcp-backlog | --tcp-keepalive | --timeout | --maxclients | --threads | --peer | --peer-port | --advertise | --peer-buffer-bytes | --stability-timeout | --repair-interval | --requirepass | --maxmemory | --maxmemory-samples | --lfu-log-factor | --lfu-decay-time | --window-bytes | --snapshot-after-bytes | --snapshot-keep | --log-segment-bytes | --databases | --hz | --proto-max-bulk-len | --client-query-buffer-limit | --client-output-buffer-limit | --slowlog-log-slower-than | --slowlog-max-len | --latency-monitor-threshold | --latency-tracking-info-percentiles) return ;;
         --config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --ephemeral) [[ $current == -* ]] || words="yes no" ;;
         --peer-secret-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
@@ -28,12 +28,15 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --enable-debug-command) words="no yes local" ;;
         --maxmemory-policy) words="volatile-lru volatile-lfu volatile-random volatile-ttl allkeys-lru allkeys-lfu allkeys-random noeviction" ;;
+        --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --fsync) words="always everysec no" ;;
+        --repair-from-peers) [[ $current == -* ]] || words="yes no" ;;
         --latency-tracking) [[ $current == -* ]] || words="yes no" ;;
         --log-level) words="trace debug info notice warning error" ;;
         --log-format) words="auto pretty json plain" ;;
         --log-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        [[ -n $words ]] || words="--check-config --json --generate-config --generate-unit --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
+        [[ -n $words ]] || words="--check-config --json --generate-config --generate-unit --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --data-dir --fsync --snapshot-after-bytes --snapshot-keep --log-segment-bytes --repair-from-peers --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
         ;;
     "bench run" | "bench "-*)
         index=2
