@@ -50,7 +50,7 @@ public enum RDBString {
         return true
     }
 
-    private static func append(length: Int, to output: inout ByteBuffer) {
+    public static func append(length: Int, to output: inout ByteBuffer) {
         if length < 1 << 6 {
             output.append(UInt8(length))
         } else if length < 1 << 14 {

@@ -82,3 +82,25 @@ private func precedes(_ left: KeyState, _ right: KeyState) -> Bool {
     right.named().encode(to: &rightBytes)
     return leftBytes.view < rightBytes.view
 }
+
+/// The states that `writeKeyStates` wrote, for those who look at them without taking them over.
+public struct KeyStatesReader {
+    private var reader: ByteReader
+    private let settledUpTo: Stamp
+
+    public init(_ bytes: ByteView) {
+        reader = ByteReader(bytes)
+        if reader.byte() != StateExport.version { reader.fail() }
+        settledUpTo = reader.readStamp()
+    }
+
+    /// Nil behind the last, and where the bytes are none.
+    public mutating func next() -> KeyState? {
+        guard reader.isValid, !reader.isAtEnd else { return nil }
+        switch reader.stateEntry(databases: Limits.databasesMax) {
+        case .plain(let entry): return entry.state(settledUpTo: settledUpTo)
+        case .general(_, _, let state): return state
+        case .name, nil: return nil
+        }
+    }
+}

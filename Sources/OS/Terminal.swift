@@ -30,3 +30,16 @@ public enum Terminal {
 
     public static func close(_ descriptor: Int32) { _ = a2_close(descriptor) }
 }
+
+extension Terminal {
+    /// The line somebody types on the controlling terminal, which does not show it; nil where there is none.
+    public static func askSecret(_ question: String) -> String? {
+        var answer = [CChar](repeating: 0, count: 1024)
+        let count = answer.withUnsafeMutableBufferPointer { buffer -> Int32 in
+            guard let start = buffer.baseAddress else { return -1 }
+            return a2_ask_secret(question, start, buffer.count)
+        }
+        guard count >= 0 else { return nil }
+        return String(decoding: answer[..<Int(count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}

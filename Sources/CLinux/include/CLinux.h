@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "files.h"
+#include "secret.h"
 
 // Descriptors. `flags` of a2_open are the A2_OPEN_* below; everything is close-on-exec.
 enum {
