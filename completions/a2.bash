@@ -11,7 +11,7 @@ _a2() {
         previous=${COMP_WORDS[COMP_CWORD-2]}
     fi
     if [[ $COMP_CWORD -eq 1 ]]; then
-        words="serve bench completions version help --help --version"
+        words="serve bench snapshot inspect completions version help --help --version"
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
@@ -107,6 +107,159 @@ _a2() {
     "bench ")
         words="run load converge compare replay help -h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -k --keepalive -l --loop -I --idle --runs -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed -t --tests --mix --dist --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
         ;;
+    "snapshot save")
+        case $previous in
+        --node | --user | -a | --password) return ;;
+        -o | --output) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --format) words="bin json ndjson resp" ;;
+        --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="-o --output --format --data-dir --node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "snapshot status")
+        case $previous in
+        --color) words="auto always never" ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="--json --color -q --quiet --help"
+        ;;
+    "snapshot verify")
+        case $previous in
+        --color) words="auto always never" ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="--quick --full --json --color -q --quiet --help"
+        ;;
+    "snapshot restore")
+        case $previous in
+        --node-id | --into | --key | --user | -a | --password) return ;;
+        --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="--data-dir --node-id --force --keep-identity --dry-run --into --keep-existing --key --as-new-writes --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "snapshot diff")
+        case $previous in
+        --key | --limit | --user | -a | --password) return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--key --limit --values --meta --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "snapshot convert")
+        case $previous in
+        -o | --output) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --format) words="bin json ndjson resp" ;;
+        --color) words="auto always never" ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="-o --output --format --edited --json --color -q --quiet --help"
+        ;;
+    "snapshot import-rdb")
+        case $previous in
+        --counter-keys | --node-id | --cluster | --into | --key | --user | -a | --password) return ;;
+        -o | --output) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="-o --output --counter-keys --node-id --cluster --into --keep-existing --key --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "snapshot export-rdb")
+        case $previous in
+        --user | -a | --password) return ;;
+        -o | --output) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --rdb-version) words="9 10 11" ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="-o --output --rdb-version --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "snapshot ")
+        words="save status verify restore diff convert import-rdb export-rdb help --json --color -q --quiet --help"
+        ;;
+    "inspect log")
+        case $previous in
+        --from | --to | --key | --replica | --partition | --limit) return ;;
+        --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --type) words="clear set increment deadline patch elements flush" ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--data-dir --from --to --key --replica --partition --type --limit --follow --stats --fix --json --color -q --quiet --help"
+        ;;
+    "inspect segments")
+        case $previous in
+        --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--data-dir --json --color -q --quiet --help"
+        ;;
+    "inspect snapshot")
+        case $previous in
+        --color) words="auto always never" ;;
+        esac
+        if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
+        [[ -n $words ]] || words="--keys --json --color -q --quiet --help"
+        ;;
+    "inspect key")
+        case $previous in
+        --db | --node | --user | -a | --password) return ;;
+        --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--data-dir --db --node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "inspect digest")
+        case $previous in
+        --node | --user | -a | --password) return ;;
+        --depth) words="root partition bucket key" ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--depth --node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "inspect versions")
+        case $previous in
+        --node | --user | -a | --password) return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "inspect peers")
+        case $previous in
+        --node | --user | -a | --password) return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "inspect node")
+        case $previous in
+        --node | --user | -a | --password) return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "inspect doctor")
+        case $previous in
+        --node | --user | -a | --password) return ;;
+        --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="--data-dir --node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        ;;
+    "inspect ")
+        words="log segments snapshot key digest versions peers node doctor help --json --color -q --quiet --help"
+        ;;
     "completions "*)
         [[ -n $words ]] || words="bash zsh fish --help"
         ;;
@@ -116,8 +269,14 @@ _a2() {
     "help bench")
         words="run load converge compare replay"
         ;;
+    "help snapshot")
+        words="save status verify restore diff convert import-rdb export-rdb"
+        ;;
+    "help inspect")
+        words="log segments snapshot key digest versions peers node doctor"
+        ;;
     "help "*)
-        [[ -n $words ]] || words="serve bench completions version help --help"
+        [[ -n $words ]] || words="serve bench snapshot inspect completions version help --help"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

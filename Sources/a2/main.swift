@@ -1,6 +1,7 @@
 /// Dispatch: the arguments are read by Options, the work is done elsewhere.
 import Bench
 import OS
+import Offline
 import Options
 import Server
 
@@ -20,6 +21,8 @@ private func run(_ words: [String]) -> Int32 {
         switch arguments.subcommand.name {
         case "serve": return try serve(arguments)
         case "bench": return BenchMain.run(arguments)
+        case "inspect": return InspectMain.run(arguments)
+        case "snapshot": return SnapshotMain.run(arguments)
         case "completions": return print(arguments, from: Completions.script(for:))
         case "man": return print(arguments, from: manualPage(_:))
         case "version":

@@ -1,2 +1,0 @@
-/// Tests of Offline.
-import Testing
