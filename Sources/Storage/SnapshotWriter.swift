@@ -11,6 +11,9 @@ public struct SnapshotEncoder: ~Copyable {
     private var openPieces: [UInt32]
     private var openBytes: [UInt64]
     private var isEnded: [Bool]
+    /// Partitions that have pieces but no end yet, and those that have their end.
+    private var openCount = 0
+    private var endedCount = 0
     private var isFinished = false
 
     public init(_ header: SnapshotHeader, partitionsMax: Int = 1 << 16) {
@@ -33,6 +36,7 @@ public struct SnapshotEncoder: ~Copyable {
     /// Adds a piece of a partition's state; a reader gets it back as a whole. Partitions may take turns.
     public mutating func append(partition: Int, _ piece: ByteView) {
         precondition(!isFinished && !isEnded[partition], "a piece of partition \(partition) after its end")
+        if openPieces[partition] == 0 { openCount += 1 }
         openPieces[partition] += 1
         openBytes[partition] += UInt64(piece.count)
         var done = 0
@@ -48,6 +52,8 @@ public struct SnapshotEncoder: ~Copyable {
     public mutating func end(partition: Int) {
         precondition(!isFinished && !isEnded[partition], "partition \(partition) ends twice")
         isEnded[partition] = true
+        endedCount += 1
+        if openPieces[partition] > 0 { openCount -= 1 }
         var content = ByteBuffer(capacity: 16)
         content.append(littleEndian: openPieces[partition])
         content.append(littleEndian: openBytes[partition])
@@ -56,10 +62,9 @@ public struct SnapshotEncoder: ~Copyable {
 
     public mutating func finish(_ footer: SnapshotFooter) {
         precondition(!isFinished, "a snapshot finished twice")
-        let ended = isEnded.reduce(0) { $0 + ($1 ? 1 : 0) }
         precondition(
-            ended == Int(footer.partitionCount) && zip(openPieces, isEnded).allSatisfy { $0 == 0 || $1 },
-            "a snapshot of \(footer.partitionCount) partitions, of which \(ended) are complete")
+            endedCount == Int(footer.partitionCount) && openCount == 0,
+            "a snapshot of \(footer.partitionCount) partitions: \(endedCount) complete, \(openCount) open")
         isFinished = true
         let offset = byteCount
         var content = ByteBuffer(capacity: 64 + footer.versions.count)
