@@ -40,7 +40,7 @@ struct CrashTests {
     @Test(
         "What was synced survives every crash, nothing else comes back out of order, and no crash is taken for damage")
     func crashes() {
-        for seed in 0..<seedCount(1000) {
+        for seed in 0..<seedCount(600) {
             let failure = Self.failure(seed: UInt64(seed))
             #expect(failure == nil)
             if failure != nil { return }
