@@ -65,12 +65,14 @@ struct ConvergeVerb {
         let observer = VisibilityObserver(nodes, prefix: prefix, stepSeconds: options.pollStepSeconds)
         let driver = try PartitionDriver(
             nodes, options.partitions, prefix: prefix, observer: observer, timeoutSeconds: options.drainSeconds)
-        let result = try load(plan, observer, driver)
+        let (result, drained) = try load(plan, observer, driver) { result throws(BenchFailure) in
+            try drain(connections, nodes, plan, &result)
+        }
         var report = ConvergeReport(options: options, nodes: nodes, result: result, pairs: observer.results)
         report.resolutionMicroseconds = observer.resolutionMicroseconds
         report.outcomes = driver.outcomes
         report.peak = driver.peak
-        (report.drainSeconds, report.drainStepSeconds) = try drain(connections, nodes, plan, &report.result)
+        (report.drainSeconds, report.drainStepSeconds) = drained
         report.bytesSent = try connections.bytesSent() - sentBefore
         for index in servers.indices { servers[index].after = try? ServerFacts.read(servers[index].target) }
         report.servers = servers
@@ -82,10 +84,13 @@ struct ConvergeVerb {
         return try conclude(report, started)
     }
 
-    /// The load, the observer and the partitions, each on threads of its own.
+    private typealias Drain = (seconds: Double?, stepSeconds: Double)
+
+    /// The load, the observer and the partitions, each on threads of its own, and what `drain` finds right after.
     private func load(
-        _ plan: LoadPlan, _ observer: VisibilityObserver, _ driver: PartitionDriver
-    ) throws(BenchFailure) -> LoadResult {
+        _ plan: LoadPlan, _ observer: VisibilityObserver, _ driver: PartitionDriver,
+        drain: (inout LoadResult) throws(BenchFailure) -> Drain
+    ) throws(BenchFailure) -> (LoadResult, Drain) {
         let board = RunBoard(plan)
         var helpers: [Thread] = []
         do {
@@ -103,9 +108,11 @@ struct ConvergeVerb {
         }
         var line = LiveLine()
         defer { line.clear() }
-        let result: Result<LoadResult, BenchFailure>
+        let result: Result<(LoadResult, Drain), BenchFailure>
         do throws(BenchFailure) {
-            result = .success(try LoadRun.run(plan, interruption: interruption, board: board) { line.show($0) })
+            var loaded = try LoadRun.run(plan, interruption: interruption, board: board) { line.show($0) }
+            let drained = try drain(&loaded)
+            result = .success((loaded, drained))
         } catch {
             result = .failure(error)
             board.stopNow()
@@ -118,8 +125,8 @@ struct ConvergeVerb {
     /// Until all nodes are the same, and how long the last look took.
     private func drain(
         _ connections: ConvergeConnections, _ nodes: [ConvergeNode], _ plan: LoadPlan, _ result: inout LoadResult
-    ) throws(BenchFailure) -> (Double?, Double) {
-        let start = SystemClock.monotonicNanoseconds
+    ) throws(BenchFailure) -> Drain {
+        let start = result.endNanoseconds
         while true {
             let asked = SystemClock.monotonicNanoseconds
             let isEqual = try connections.areEqual(nodes, prefix: prefix, count: plan.shape.keyCount)

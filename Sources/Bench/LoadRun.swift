@@ -36,6 +36,8 @@ struct LoadResult: Sendable {
     /// From the first measured request to the last reply.
     let seconds: Double
     let startUnixMilliseconds: Int64
+    /// The last reply, or the moment of measuring nothing.
+    let endNanoseconds: Int64
     /// The signal that ended it, 0 if none did.
     var signal: Int32
 
@@ -170,6 +172,6 @@ enum LoadRun {
         return LoadResult(
             plan: board.plan, totals: state.totals, intervals: state.intervals, errors: state.errors,
             workers: state.workers, seconds: seconds,
-            startUnixMilliseconds: SystemClock.wallMilliseconds - max(ago, 0), signal: signal)
+            startUnixMilliseconds: SystemClock.wallMilliseconds - max(ago, 0), endNanoseconds: end, signal: signal)
     }
 }
