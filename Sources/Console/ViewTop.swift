@@ -302,11 +302,12 @@ enum ViewSparkline {
     private static let bars = Array("▁▂▃▄▅▆▇█")
     private static let letters = Array("_.:-=+*#")
 
+    /// Below this a full bar would make much of nothing.
+    private static let mostMin: Int64 = 20
+
     static func text(_ values: [Int64], columns: Int, _ style: ViewStyle) -> String {
         let shown = values.suffix(columns)
-        guard let most = shown.max(), most > 0 else {
-            return String(repeating: String(style.isUnicode ? bars[0] : letters[0]), count: shown.count)
-        }
+        let most = max(shown.max() ?? 0, mostMin)
         return String(
             shown.map { value in
                 let level = min(Int(Double(max(value, 0)) / Double(most) * 7.999), 7)
