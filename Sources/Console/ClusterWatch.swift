@@ -129,6 +129,8 @@ final class ClusterWatch {
             phase = .roots(places)
             ask(places, [ClusterComparison.request()], now)
         }
+        // Who has fallen silent would hold up the comparison of the others for as long as a digest may take.
+        for node in reading?.nodes ?? [] where node.condition.isSilent { digestLinks[node.address]?.cancel() }
         ClusterPoll.step(Array(digestLinks.values))
         guard !digestLinks.values.contains(where: \.isBusy) else { return false }
         switch phase {
