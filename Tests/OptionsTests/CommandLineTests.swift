@@ -24,9 +24,7 @@ import Testing
     private func contents(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
-        var (bytes, chunk) = ([UInt8](), [UInt8](repeating: 0, count: 4096))
-        while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
-        return String(decoding: bytes, as: UTF8.self)
+        return read(file)
     }
 
     @Test("The checked-in completions and pages are current; A2_REWRITE=1 writes them", arguments: generated)
@@ -80,6 +78,38 @@ import Testing
         for command in Subcommand.visible { #expect(main.contains("case \"\(command.name)\":"), "\(command.name)") }
     }
 
+    private static let sources = ["console": "Console", "bench": "Bench", "snapshot": "Offline", "inspect": "Offline"]
+
+    /// A flag nobody asks for would be parsed and ignored.
+    @Test("Every flag of a tool that is shown is named in the tool's source")
+    func honoured() throws {
+        for tool in Self.tools where !tool.isHidden {
+            let module = try #require(Self.sources[tool.name])
+            let text = try #require(
+                printed("cat '\(Self.root)/Sources/\(module)/'*.swift '\(Self.root)/Sources/Client/'*.swift"))
+            for command in [tool] + tool.visibleVerbs {
+                for flag in command.allFlags where flag.name != "help" {
+                    let isNamed = text.contains(flag.name.quoted)
+                    #expect(isNamed, "nobody asks for --\(flag.name) of a2 \(command.path)")
+                }
+                let isRun = [command.name.quoted, ".\(command.name)"].contains { text.contains($0) }
+                #expect(command.parentName == nil || isRun, "nobody runs a2 \(command.path)")
+            }
+        }
+    }
+
+    private func printed(_ command: String) -> String? {
+        guard let pipe = popen(command, "r") else { return nil }
+        defer { pclose(pipe) }
+        return read(pipe)
+    }
+
+    private func read(_ file: UnsafeMutablePointer<FILE>) -> String {
+        var (bytes, chunk) = ([UInt8](), [UInt8](repeating: 0, count: 4096))
+        while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     @Test("Help names every option, verb and flag, in lines that fit a terminal")
     func help() throws {
         let serve = Help.text(for: .serve)
@@ -116,4 +146,8 @@ import Testing
         #expect(editDistance(Array("ca".utf8), Array("abc".utf8)) == 3)
         #expect(editDistance(Array("ab".utf8), Array("ba".utf8)) == 1)
     }
+}
+
+extension String {
+    fileprivate var quoted: String { "\"" + self + "\"" }
 }

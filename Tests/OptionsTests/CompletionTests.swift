@@ -65,6 +65,48 @@ import Testing
         try check("fish", FishCompletion.script(Self.all)) { "complete -C '\($0)'" }
     }
 
+    /// zsh completes only at a terminal: it has one of its own, into which each line is typed, then Tab, then a key
+    /// that prints the line as it stands.
+    @Test("zsh completes subcommands, verbs, flags and their values")
+    func zsh() throws {
+        let folder = "/tmp/a2-completion-\(getpid())-zsh"
+        #expect(mkdir(folder, 0o700) == 0)
+        defer { #expect(system("rm -r \(folder)") == 0) }
+        let files = [
+            "_a2": ZshCompletion.script(Self.all),
+            "rc": """
+            fpath=(\(folder) $fpath)
+            autoload -Uz compinit && compinit -u -D
+            PS1=''
+            shown() { print -r -- "<<$BUFFER>>"; BUFFER=; zle redisplay }
+            zle -N shown
+            bindkey '^I' complete-word
+            bindkey '^X' shown
+
+            """,
+        ]
+        for (name, text) in files {
+            let file = try #require(fopen(folder + "/" + name, "w"))
+            fputs(text, file)
+            fclose(file)
+        }
+        let begin = """
+            export TERM=dumb
+            zmodload zsh/zpty
+            zpty shell "zsh -f -i"
+            zpty -w shell 'source \(folder)/rc; print READY'
+            zpty -r -m shell answer '*READY*READY*'
+            """
+        try check("zsh", begin) { line in
+            """
+            zpty -n -w shell $'\(line)\\t\\x18'
+            zpty -r -m shell answer '*<<*>>*'
+            answer=${${answer##*<<}%%>>*}
+            [[ $answer == '\(line)' ]] || print -r -- ${${${(s: :)answer}[-1]}%=}
+            """
+        }
+    }
+
     @Test("Each shell's own check finds the scripts of all tools well-formed", arguments: ["bash", "zsh", "fish"])
     func lint(_ shell: String) throws {
         let scripts = [
