@@ -36,7 +36,7 @@ _a2() {
         --log-format) words="auto pretty json plain" ;;
         --log-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        [[ -n $words ]] || words="--check-config --json --generate-config --generate-unit --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --data-dir --fsync --snapshot-after-bytes --snapshot-keep --log-segment-bytes --repair-from-peers --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
+        [[ -n $words ]] || words="--check-config --json --generate-config --generate-unit -h --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --data-dir --fsync --snapshot-after-bytes --snapshot-keep --log-segment-bytes --repair-from-peers --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
         ;;
     "bench run" | "bench "-*)
         index=2
@@ -90,7 +90,7 @@ _a2() {
         --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--threshold --json --fail-if --help"
+        [[ -n $words ]] || words="--threshold --json --fail-if -h --help"
         ;;
     "bench replay")
         case $previous in
@@ -116,21 +116,21 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="-o --output --format --data-dir --node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="-o --output --format --data-dir --node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "snapshot status")
         case $previous in
         --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--json --color -q --quiet --help"
+        [[ -n $words ]] || words="--json --color -q --quiet -h --help"
         ;;
     "snapshot verify")
         case $previous in
         --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--quick --full --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--quick --full --json --color -q --quiet -h --help"
         ;;
     "snapshot restore")
         case $previous in
@@ -140,7 +140,7 @@ _a2() {
         --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--data-dir --node-id --force --keep-identity --dry-run --into --keep-existing --key --as-new-writes --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--data-dir --node-id --force --keep-identity --dry-run --into --keep-existing --key --as-new-writes --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "snapshot diff")
         case $previous in
@@ -148,7 +148,7 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--key --limit --values --meta --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--key --limit --values --meta --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "snapshot convert")
         case $previous in
@@ -157,7 +157,7 @@ _a2() {
         --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="-o --output --format --edited --json --color -q --quiet --help"
+        [[ -n $words ]] || words="-o --output --format --edited --json --color -q --quiet -h --help"
         ;;
     "snapshot import-rdb")
         case $previous in
@@ -167,7 +167,7 @@ _a2() {
         --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="-o --output --counter-keys --node-id --cluster --into --keep-existing --key --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="-o --output --counter-keys --node-id --cluster --into --keep-existing --key --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "snapshot export-rdb")
         case $previous in
@@ -178,10 +178,10 @@ _a2() {
         --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="-o --output --rdb-version --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="-o --output --rdb-version --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "snapshot ")
-        words="save status verify restore diff convert import-rdb export-rdb help --json --color -q --quiet --help"
+        words="save status verify restore diff convert import-rdb export-rdb help --json --color -q --quiet -h --help"
         ;;
     "inspect log")
         case $previous in
@@ -190,21 +190,21 @@ _a2() {
         --type) words="clear set increment deadline patch elements flush" ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--data-dir --from --to --key --replica --partition --type --limit --follow --stats --fix --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--data-dir --from --to --key --replica --partition --type --limit --follow --stats --fix --json --color -q --quiet -h --help"
         ;;
     "inspect segments")
         case $previous in
         --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--data-dir --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--data-dir --json --color -q --quiet -h --help"
         ;;
     "inspect snapshot")
         case $previous in
         --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--keys --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--keys --json --color -q --quiet -h --help"
         ;;
     "inspect key")
         case $previous in
@@ -213,7 +213,7 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--data-dir --db --node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--data-dir --db --node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "inspect digest")
         case $previous in
@@ -222,7 +222,7 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--depth --node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--depth --node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "inspect versions")
         case $previous in
@@ -230,7 +230,7 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "inspect peers")
         case $previous in
@@ -238,7 +238,7 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "inspect node")
         case $previous in
@@ -246,7 +246,7 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "inspect doctor")
         case $previous in
@@ -255,16 +255,16 @@ _a2() {
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--data-dir --node --user -a --password --askpass --password-file --json --color -q --quiet --help"
+        [[ -n $words ]] || words="--data-dir --node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
         ;;
     "inspect ")
-        words="log segments snapshot key digest versions peers node doctor help --json --color -q --quiet --help"
+        words="log segments snapshot key digest versions peers node doctor help --json --color -q --quiet -h --help"
         ;;
     "completions "*)
-        [[ -n $words ]] || words="bash zsh fish --help"
+        [[ -n $words ]] || words="bash zsh fish -h --help"
         ;;
     "version "*)
-        [[ -n $words ]] || words="--help"
+        [[ -n $words ]] || words="-h --help"
         ;;
     "help bench")
         words="run load converge compare replay"
@@ -276,7 +276,7 @@ _a2() {
         words="log segments snapshot key digest versions peers node doctor"
         ;;
     "help "*)
-        [[ -n $words ]] || words="serve bench snapshot inspect completions version help --help"
+        [[ -n $words ]] || words="serve bench snapshot inspect completions version help -h --help"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

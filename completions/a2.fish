@@ -35,7 +35,7 @@ complete -c a2 -n '__a2_is serve' -l check-config -d 'Print the merged configura
 complete -c a2 -n '__a2_is serve' -l json -d 'With --check-config: print JSON.'
 complete -c a2 -n '__a2_is serve' -l generate-config -d 'Print a commented configuration file and exit.'
 complete -c a2 -n '__a2_is serve' -l generate-unit -d 'Print a unit for systemd that runs a2 with the other flags given, and exit.'
-complete -c a2 -n '__a2_is serve' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is serve' -s h -l help -d 'Show help and exit.'
 complete -c a2 -n '__a2_is serve' -l config -r -F -d 'Configuration file: TOML, or JSON by extension. Also A2_CONFIG.'
 complete -c a2 -n '__a2_is serve' -l node-id -x -d 'Number of this node, unique in its cluster.'
 complete -c a2 -n '__a2_is serve' -l name -x -d 'Name of this node, for people; node-1 and so on when empty.'
@@ -208,7 +208,7 @@ complete -c a2 -n '__a2_is bench compare' -F
 complete -c a2 -n '__a2_is bench compare' -l threshold -x -d 'Differences below it do not count, as 0.05 or 5%. Default: 2%.'
 complete -c a2 -n '__a2_is bench compare' -l json -r -F -d 'Write a full report as JSON; - is standard output.'
 complete -c a2 -n '__a2_is bench compare' -l fail-if -x -d 'End with status 1 when it holds, as \'p99>5ms\'. There are rps, avg, min, p50 and other percentiles, max, errors, error-rate, misses, client-cpu and server-cpu.'
-complete -c a2 -n '__a2_is bench compare' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is bench compare' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is bench replay' -F
 complete -c a2 -n '__a2_is bench replay' -s h -l host -x -d 'Server to talk to. Default: 127.0.0.1.'
@@ -249,7 +249,7 @@ complete -c a2 -n '__a2_is snapshot' -a export-rdb -d 'Make Redis\' dump of a sn
 complete -c a2 -n '__a2_is snapshot' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot save' -s o -l output -r -F -d 'Where to write, in place only when complete; - is standard output.'
 complete -c a2 -n '__a2_is snapshot save' -l format -x -a 'bin json ndjson resp' -d 'What to write. Default: by the name of the file.'
@@ -262,13 +262,13 @@ complete -c a2 -n '__a2_is snapshot save' -l password-file -r -F -d 'File whose 
 complete -c a2 -n '__a2_is snapshot save' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot save' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot save' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot save' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot save' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot status' -F
 complete -c a2 -n '__a2_is snapshot status' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot status' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot status' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot status' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot status' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot verify' -F
 complete -c a2 -n '__a2_is snapshot verify' -l quick -d 'The checksums of all blocks only.'
@@ -276,7 +276,7 @@ complete -c a2 -n '__a2_is snapshot verify' -l full -d 'Compute the digest of al
 complete -c a2 -n '__a2_is snapshot verify' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot verify' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot verify' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot verify' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot verify' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot restore' -F
 complete -c a2 -n '__a2_is snapshot restore' -l data-dir -x -a '(__fish_complete_directories)' -d 'The directory to make.'
@@ -295,7 +295,7 @@ complete -c a2 -n '__a2_is snapshot restore' -l password-file -r -F -d 'File who
 complete -c a2 -n '__a2_is snapshot restore' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot restore' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot restore' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot restore' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot restore' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot diff' -l key -x -d 'Only keys like this.'
 complete -c a2 -n '__a2_is snapshot diff' -l limit -x -d 'Print so many differences at most.'
@@ -308,7 +308,7 @@ complete -c a2 -n '__a2_is snapshot diff' -l password-file -r -F -d 'File whose 
 complete -c a2 -n '__a2_is snapshot diff' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot diff' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot diff' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot diff' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot diff' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot convert' -F
 complete -c a2 -n '__a2_is snapshot convert' -s o -l output -r -F -d 'Where to write, in place only when complete; - is standard output.'
@@ -317,7 +317,7 @@ complete -c a2 -n '__a2_is snapshot convert' -l edited -d 'The JSON was changed 
 complete -c a2 -n '__a2_is snapshot convert' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot convert' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot convert' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot convert' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot convert' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot import-rdb' -F
 complete -c a2 -n '__a2_is snapshot import-rdb' -s o -l output -r -F -d 'Where to write, in place only when complete; - is standard output.'
@@ -334,7 +334,7 @@ complete -c a2 -n '__a2_is snapshot import-rdb' -l password-file -r -F -d 'File 
 complete -c a2 -n '__a2_is snapshot import-rdb' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot import-rdb' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot import-rdb' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot import-rdb' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot import-rdb' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot export-rdb' -F
 complete -c a2 -n '__a2_is snapshot export-rdb' -s o -l output -r -F -d 'Where to write, in place only when complete; - is standard output.'
@@ -346,7 +346,7 @@ complete -c a2 -n '__a2_is snapshot export-rdb' -l password-file -r -F -d 'File 
 complete -c a2 -n '__a2_is snapshot export-rdb' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is snapshot export-rdb' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot export-rdb' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is snapshot export-rdb' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is snapshot export-rdb' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect' -a log -d 'Print what the log has, entry by entry.'
 complete -c a2 -n '__a2_is inspect' -a segments -d 'List the segments of the log, and the snapshots.'
@@ -360,7 +360,7 @@ complete -c a2 -n '__a2_is inspect' -a doctor -d 'Look for what will become a pr
 complete -c a2 -n '__a2_is inspect' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect log' -l data-dir -x -a '(__fish_complete_directories)' -d 'Data directory. Default: ./a2-data.'
 complete -c a2 -n '__a2_is inspect log' -l from -x -d 'Frames from here on; a stamp, or Unix milliseconds.'
@@ -376,20 +376,20 @@ complete -c a2 -n '__a2_is inspect log' -l fix -d 'Cut off an incomplete end, ke
 complete -c a2 -n '__a2_is inspect log' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect log' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect log' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect log' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect log' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect segments' -l data-dir -x -a '(__fish_complete_directories)' -d 'Data directory. Default: ./a2-data.'
 complete -c a2 -n '__a2_is inspect segments' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect segments' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect segments' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect segments' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect segments' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect snapshot' -F
 complete -c a2 -n '__a2_is inspect snapshot' -l keys -d 'Print every key.'
 complete -c a2 -n '__a2_is inspect snapshot' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect snapshot' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect snapshot' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect snapshot' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect snapshot' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect key' -l data-dir -x -a '(__fish_complete_directories)' -d 'Data directory. Default: ./a2-data.'
 complete -c a2 -n '__a2_is inspect key' -l db -x -d 'Its database. Default: 0.'
@@ -401,7 +401,7 @@ complete -c a2 -n '__a2_is inspect key' -l password-file -r -F -d 'File whose fi
 complete -c a2 -n '__a2_is inspect key' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect key' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect key' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect key' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect key' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect digest' -l depth -x -a 'root partition bucket key' -d 'How far to go down where they differ. Default: key.'
 complete -c a2 -n '__a2_is inspect digest' -l node -x -d 'A node to talk to, as host:port or redis:// URI; may be repeated.'
@@ -412,7 +412,7 @@ complete -c a2 -n '__a2_is inspect digest' -l password-file -r -F -d 'File whose
 complete -c a2 -n '__a2_is inspect digest' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect digest' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect digest' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect digest' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect digest' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect versions' -l node -x -d 'A node to talk to, as host:port or redis:// URI; may be repeated.'
 complete -c a2 -n '__a2_is inspect versions' -l user -x -d 'User to authenticate as. Default: default.'
@@ -422,7 +422,7 @@ complete -c a2 -n '__a2_is inspect versions' -l password-file -r -F -d 'File who
 complete -c a2 -n '__a2_is inspect versions' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect versions' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect versions' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect versions' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect versions' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect peers' -l node -x -d 'A node to talk to, as host:port or redis:// URI; may be repeated.'
 complete -c a2 -n '__a2_is inspect peers' -l user -x -d 'User to authenticate as. Default: default.'
@@ -432,7 +432,7 @@ complete -c a2 -n '__a2_is inspect peers' -l password-file -r -F -d 'File whose 
 complete -c a2 -n '__a2_is inspect peers' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect peers' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect peers' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect peers' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect peers' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect node' -l node -x -d 'A node to talk to, as host:port or redis:// URI; may be repeated.'
 complete -c a2 -n '__a2_is inspect node' -l user -x -d 'User to authenticate as. Default: default.'
@@ -442,7 +442,7 @@ complete -c a2 -n '__a2_is inspect node' -l password-file -r -F -d 'File whose f
 complete -c a2 -n '__a2_is inspect node' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect node' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect node' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect node' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect node' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect doctor' -l data-dir -x -a '(__fish_complete_directories)' -d 'Data directory. Default: ./a2-data.'
 complete -c a2 -n '__a2_is inspect doctor' -l node -x -d 'A node to talk to, as host:port or redis:// URI; may be repeated.'
@@ -453,15 +453,15 @@ complete -c a2 -n '__a2_is inspect doctor' -l password-file -r -F -d 'File whose
 complete -c a2 -n '__a2_is inspect doctor' -l json -d 'Print JSON.'
 complete -c a2 -n '__a2_is inspect doctor' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect doctor' -s q -l quiet -d 'Print results only.'
-complete -c a2 -n '__a2_is inspect doctor' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is inspect doctor' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is completions' -a 'bash zsh fish'
-complete -c a2 -n '__a2_is completions' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is completions' -s h -l help -d 'Show help and exit.'
 
-complete -c a2 -n '__a2_is version' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is version' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is help' -a 'serve bench snapshot inspect completions version help'
-complete -c a2 -n '__a2_is help' -l help -d 'Show help and exit.'
+complete -c a2 -n '__a2_is help' -s h -l help -d 'Show help and exit.'
 complete -c a2 -n '__a2_is help bench' -a 'run load converge compare replay'
 complete -c a2 -n '__a2_is help snapshot' -a 'save status verify restore diff convert import-rdb export-rdb'
 complete -c a2 -n '__a2_is help inspect' -a 'log segments snapshot key digest versions peers node doctor'

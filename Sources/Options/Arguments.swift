@@ -71,6 +71,11 @@ public struct Arguments: Sendable {
 
     private static func unknown(_ name: String) -> UsageError {
         let isFlag = name.hasPrefix("-")
+        // A verb without its subcommand.
+        if let owner = Subcommand.visible.first(where: { $0.visibleVerbs.contains { $0.name == name } }) {
+            return UsageError(
+                "unknown subcommand '\(name)'; did you mean '\(owner.name) \(name)'?\nTry 'a2 help \(owner.name)'.")
+        }
         let known = isFlag ? ["--help", "--version"] : Subcommand.visible.map(\.name)
         return UsageError(
             "unknown \(isFlag ? "flag" : "subcommand") '\(name)'" + didYouMean(name, known) + "\nTry 'a2 help'.")
@@ -141,7 +146,7 @@ public struct Arguments: Sendable {
             }
             throw usage("unknown flag '\(argument)'; did you mean '-\(letter) \(letters.dropFirst())'?")
         }
-        if letter == "h", invoked.flag(letter: "h") == nil || rest.isEmpty {
+        if letter == "h", !invoked.bareLetterHIsHelp || rest.isEmpty {
             flags.insert("help")
             return
         }
@@ -228,6 +233,6 @@ public struct Arguments: Sendable {
         if operands.count > invoked.operandsMax {
             throw usage("unexpected argument '\(operands[invoked.operandsMax])'")
         }
-        if operands.count < invoked.operandsMin { throw usage("a2 \(invoked.path) needs \(invoked.operands)") }
+        if operands.count < invoked.operandsMin { throw usage("\(invoked.path) needs \(invoked.operands)") }
     }
 }

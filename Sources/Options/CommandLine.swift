@@ -153,16 +153,16 @@ public struct Subcommand: Sendable {
 
     public var visibleVerbs: [Subcommand] { verbs.filter { !$0.isHidden } }
 
-    public static let helpFlag = CommandFlag("help", "Show help and exit.")
-
     /// With those of the subcommand a verb belongs to, and --help.
-    public var allFlags: [CommandFlag] { flags + inheritedFlags + [Self.helpFlag] }
+    public var allFlags: [CommandFlag] {
+        flags + inheritedFlags + [CommandFlag("help", letter: bareLetterHIsHelp ? nil : "h", "Show help and exit.")]
+    }
 
     /// `bench converge`.
     public var path: String { (parentName.map { $0 + " " } ?? "") + name }
 
     /// Whether `-h VALUE` names a host, as in Redis' tools; a `-h` at the very end asks for help all the same.
-    public var bareLetterHIsHelp: Bool { allFlags.contains { $0.letter == "h" } }
+    public var bareLetterHIsHelp: Bool { (flags + inheritedFlags).contains { $0.letter == "h" } }
 
     func flag(named name: String) -> CommandFlag? { allFlags.first { $0.name == name || $0.aliases.contains(name) } }
 

@@ -14,9 +14,14 @@ public enum Help {
             Examples:
             \(columns([
                 ("a2 serve --ephemeral", "serve 127.0.0.1:6379, data in memory only"),
-                ("redis-cli SET greeting hello", "talk to it with any Redis client"),
+                Subcommand.console.isHidden
+                    ? ("redis-cli SET greeting hello", "talk to it with any Redis client")
+                    : ("a2 console SET greeting hello", "talk to it, as any Redis client can"),
                 ("a2 help serve", "every option of serve"),
+                ("a2 help bench run", "a subcommand may have verbs, each with help of its own"),
             ]))
+
+            a2 --version prints the version. Exit statuses and more are in the manual: man a2.
 
             """
     }
@@ -29,6 +34,7 @@ public enum Help {
         }
         if !subcommand.visibleVerbs.isEmpty {
             text += "\nVerbs:\n" + columns(subcommand.visibleVerbs.map { ($0.name, $0.summary) }) + "\n"
+            text += "\nFlags of a verb are shown by 'a2 help \(subcommand.name) VERB'.\n"
         }
         for (heading, flags) in CommandFlag.sections(subcommand.allFlags) {
             text += "\n\(heading):\n" + columns(flags.map { ($0.spelling, $0.summary) }) + "\n"

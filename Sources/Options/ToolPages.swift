@@ -13,7 +13,7 @@ enum ToolPages {
         } else {
             text += ".Sh VERBS\n"
             for verb in verbs { text += describe(verb, shared) }
-            text += ".Sh COMMON FLAGS\n" + sections(shared + [Subcommand.helpFlag])
+            text += ".Sh COMMON FLAGS\n" + sections(shared + tool.allFlags.filter { $0.name == "help" })
         }
         for (heading, paragraphs) in tool.manual.sections + verbs.flatMap(\.manual.sections) {
             text += ".Sh \(heading.uppercased())\n" + paragraphs.map { Mdoc.text($0) + "\n" }.joined(separator: ".Pp\n")

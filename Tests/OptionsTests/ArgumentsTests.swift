@@ -99,6 +99,7 @@ import Testing
         "Arguments that make no sense say what would",
         arguments: [
             (["sevre"], "unknown subcommand 'sevre'; did you mean 'serve'?\nTry 'a2 help'."),
+            (["converge"], "unknown subcommand 'converge'; did you mean 'bench converge'?\nTry 'a2 help bench'."),
             (["--verison"], "unknown flag '--verison'; did you mean '--version'?\nTry 'a2 help'."),
             (["serve", "--prot", "1"], "unknown flag '--prot'; did you mean '--port'?\nTry 'a2 help serve'."),
             (["serve", "--port"], "--port needs a value: N\nTry 'a2 help serve'."),
@@ -108,7 +109,7 @@ import Testing
             (["serve", "--json=1"], "--json takes no value\nTry 'a2 help serve'."),
             (["version", "--port", "1"], "unknown flag '--port'\nTry 'a2 help version'."),
             (["serve", "--no-port"], "unknown flag '--no-port'\nTry 'a2 help serve'."),
-            (["completions"], "a2 completions needs bash|zsh|fish\nTry 'a2 help completions'."),
+            (["completions"], "completions needs bash|zsh|fish\nTry 'a2 help completions'."),
             (["help", "a", "b", "c"], "unexpected argument 'c'\nTry 'a2 help help'."),
         ])
     func usageErrors(_ words: [String], _ expected: String) {
@@ -130,7 +131,7 @@ import Testing
                 "--host needs a value: HOST; if '--port' is meant, write --host=--port\nTry 'a2 help tool run'."
             ),
             (["run", "--quick=yes"], "--quick takes no value\nTry 'a2 help tool run'."),
-            (["converge"], "a2 tool converge needs FILE [N]\nTry 'a2 help tool converge'."),
+            (["converge"], "tool converge needs FILE [N]\nTry 'a2 help tool converge'."),
             (["converge", "a", "b", "c"], "unexpected argument 'c'\nTry 'a2 help tool converge'."),
         ])
     func verbErrors(_ words: [String], _ expected: String) {
