@@ -32,8 +32,9 @@ public struct LogFiles: Sendable {
     public let from: UInt64
     public let segments: [LogSegment]
     fileprivate let pieces: [Piece]
-    /// Segments that nothing needs: a crash has undone their removal.
-    let leftovers: [UInt64]
+    /// Where older segments begin, which are not needed from `from` on: an older snapshot may need them, or a crash has
+    /// undone their removal. One that cannot be read counts as beginning at 0.
+    let older: [OlderSegment]
 
     public init<D: Disk>(_ directory: borrowing DataDirectory<D>, from position: UInt64) throws(StorageError) {
         from = position
@@ -56,7 +57,12 @@ public struct LogFiles: Sendable {
         }
         pieces.reverse()
         self.pieces = pieces
-        leftovers = Array(numbers[..<index])
+        var older: [OlderSegment] = []
+        for number in numbers[..<index] {
+            let segment = try? LogSegment.open(number, in: directory.logPath, on: directory.disk)
+            older.append(OlderSegment(number: number, position: segment?.header.position ?? 0))
+        }
+        self.older = older
         segments = pieces.compactMap { if case .segment(let segment) = $0 { segment } else { nil } }
     }
 
@@ -89,8 +95,13 @@ public struct LogFiles: Sendable {
         return RecoveredLog(
             from: from, end: joining.end, next: repair == nil ? joining.end : joining.nextPosition,
             durable: min(joining.durable, joining.end), segments: joining.kept, tornBytes: joining.tornBytes,
-            repair: repair, leftovers: leftovers, faults: faults)
+            repair: repair, older: older, faults: faults)
     }
+}
+
+struct OlderSegment: Sendable {
+    let number: UInt64
+    let position: UInt64
 }
 
 extension LogFiles.Piece {

@@ -33,7 +33,7 @@ public struct RecoveredLog: Sendable {
     /// Of a tail that a crash has torn, behind `end`. They go when writing begins.
     public let tornBytes: Int
     public let repair: LogRepair?
-    let leftovers: [UInt64]
+    let older: [OlderSegment]
     let faults: StorageFaults
 
     public var isEmpty: Bool { segments.isEmpty }
@@ -60,7 +60,6 @@ extension LogWriter {
     ) throws(StorageError) -> LogWriter<D> {
         let disk = directory.disk
         let path = directory.logPath
-        for number in log.leftovers { try disk.remove(FileNames.join(path, FileNames.segment(number))) }
         for name in try disk.list(path) {
             // The segment allocated ahead may have been given a header, but never its name; half-made copies go too.
             if name == FileNames.spareSegment || name.hasSuffix(FileNames.besideSuffix) {
@@ -69,7 +68,8 @@ extension LogWriter {
         }
         var writer = LogWriter(
             disk: disk, directory: path, owner: owner, segmentBytes: segmentBytes, endPosition: log.next,
-            segments: log.segments.map { Segment(number: $0.segment.number, position: $0.segment.header.position) })
+            segments: log.older.map { Segment(number: $0.number, position: $0.position) }
+                + log.segments.map { Segment(number: $0.segment.number, position: $0.segment.header.position) })
         if let last = log.segments.last { try writer.reopen(last, log) }
         try disk.syncDirectory(path)
         // The first segment ever, or the first after a repair.
