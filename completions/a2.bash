@@ -114,60 +114,49 @@ _a2() {
         --format) words="bin json ndjson resp" ;;
         --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="-o --output --format --data-dir --node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="-o --output --format --data-dir --node --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "snapshot status")
-        case $previous in
-        --color) words="auto always never" ;;
-        esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--json -q --quiet -h --help"
         ;;
     "snapshot verify")
-        case $previous in
-        --color) words="auto always never" ;;
-        esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--quick --full --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--quick --full --json -q --quiet -h --help"
         ;;
     "snapshot restore")
         case $previous in
         --node-id | --into | --key | --user | -a | --password) return ;;
         --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--data-dir --node-id --force --keep-identity --dry-run --into --keep-existing --key --as-new-writes --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--data-dir --node-id --force --keep-identity --dry-run --into --keep-existing --key --as-new-writes --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "snapshot diff")
         case $previous in
         --key | --limit | --user | -a | --password) return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--key --limit --values --meta --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--key --limit --values --meta --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "snapshot convert")
         case $previous in
         -o | --output) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --format) words="bin json ndjson resp" ;;
-        --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="-o --output --format --edited --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="-o --output --format --edited --json -q --quiet -h --help"
         ;;
     "snapshot import-rdb")
         case $previous in
         --counter-keys | --node-id | --cluster | --into | --key | --user | -a | --password) return ;;
         -o | --output) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="-o --output --counter-keys --node-id --cluster --into --keep-existing --key --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="-o --output --counter-keys --node-id --cluster --into --keep-existing --key --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "snapshot export-rdb")
         case $previous in
@@ -175,90 +164,78 @@ _a2() {
         -o | --output) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --rdb-version) words="9 10 11" ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="-o --output --rdb-version --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="-o --output --rdb-version --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "snapshot ")
-        words="save status verify restore diff convert import-rdb export-rdb help --json --color -q --quiet -h --help"
+        words="save status verify restore diff convert import-rdb export-rdb help --json -q --quiet -h --help"
         ;;
     "inspect log")
         case $previous in
         --from | --to | --key | --replica | --partition | --limit) return ;;
         --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --type) words="clear set increment deadline patch elements flush" ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--data-dir --from --to --key --replica --partition --type --limit --follow --stats --fix --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--data-dir --from --to --key --replica --partition --type --limit --follow --stats --fix --json -q --quiet -h --help"
         ;;
     "inspect segments")
         case $previous in
         --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--data-dir --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--data-dir --json -q --quiet -h --help"
         ;;
     "inspect snapshot")
-        case $previous in
-        --color) words="auto always never" ;;
-        esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="--keys --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--keys --json -q --quiet -h --help"
         ;;
     "inspect key")
         case $previous in
         --db | --node | --user | -a | --password) return ;;
         --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--data-dir --db --node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--data-dir --db --node --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "inspect digest")
         case $previous in
         --node | --user | -a | --password) return ;;
         --depth) words="root partition bucket key" ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--depth --node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--depth --node --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "inspect versions")
         case $previous in
         --node | --user | -a | --password) return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "inspect peers")
         case $previous in
         --node | --user | -a | --password) return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "inspect node")
         case $previous in
         --node | --user | -a | --password) return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--node --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "inspect doctor")
         case $previous in
         --node | --user | -a | --password) return ;;
         --data-dir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="--data-dir --node --user -a --password --askpass --password-file --json --color -q --quiet -h --help"
+        [[ -n $words ]] || words="--data-dir --node --user -a --password --askpass --password-file --json -q --quiet -h --help"
         ;;
     "inspect ")
-        words="log segments snapshot key digest versions peers node doctor help --json --color -q --quiet -h --help"
+        words="log segments snapshot key digest versions peers node doctor help --json -q --quiet -h --help"
         ;;
     "completions "*)
         [[ -n $words ]] || words="bash zsh fish -h --help"

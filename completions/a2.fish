@@ -247,7 +247,6 @@ complete -c a2 -n '__a2_is snapshot' -a convert -d 'Convert a snapshot to anothe
 complete -c a2 -n '__a2_is snapshot' -a import-rdb -d 'Take over the data of Redis or Valkey.'
 complete -c a2 -n '__a2_is snapshot' -a export-rdb -d 'Make Redis\' dump of a snapshot, a data directory or a running node.'
 complete -c a2 -n '__a2_is snapshot' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot' -s h -l help -d 'Show help and exit.'
 
@@ -260,13 +259,11 @@ complete -c a2 -n '__a2_is snapshot save' -s a -l password -x -d 'Password, visi
 complete -c a2 -n '__a2_is snapshot save' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is snapshot save' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is snapshot save' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot save' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot save' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot save' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is snapshot status' -F
 complete -c a2 -n '__a2_is snapshot status' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot status' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot status' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot status' -s h -l help -d 'Show help and exit.'
 
@@ -274,7 +271,6 @@ complete -c a2 -n '__a2_is snapshot verify' -F
 complete -c a2 -n '__a2_is snapshot verify' -l quick -d 'The checksums of all blocks only.'
 complete -c a2 -n '__a2_is snapshot verify' -l full -d 'Compute the digest of all keys again, too. This is the default.'
 complete -c a2 -n '__a2_is snapshot verify' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot verify' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot verify' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot verify' -s h -l help -d 'Show help and exit.'
 
@@ -293,7 +289,6 @@ complete -c a2 -n '__a2_is snapshot restore' -s a -l password -x -d 'Password, v
 complete -c a2 -n '__a2_is snapshot restore' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is snapshot restore' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is snapshot restore' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot restore' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot restore' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot restore' -s h -l help -d 'Show help and exit.'
 
@@ -306,7 +301,6 @@ complete -c a2 -n '__a2_is snapshot diff' -s a -l password -x -d 'Password, visi
 complete -c a2 -n '__a2_is snapshot diff' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is snapshot diff' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is snapshot diff' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot diff' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot diff' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot diff' -s h -l help -d 'Show help and exit.'
 
@@ -315,7 +309,6 @@ complete -c a2 -n '__a2_is snapshot convert' -s o -l output -r -F -d 'Where to w
 complete -c a2 -n '__a2_is snapshot convert' -l format -x -a 'bin json ndjson resp' -d 'What to write. Default: by the name of the file.'
 complete -c a2 -n '__a2_is snapshot convert' -l edited -d 'The JSON was changed by hand: compute its digest again.'
 complete -c a2 -n '__a2_is snapshot convert' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot convert' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot convert' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot convert' -s h -l help -d 'Show help and exit.'
 
@@ -332,7 +325,6 @@ complete -c a2 -n '__a2_is snapshot import-rdb' -s a -l password -x -d 'Password
 complete -c a2 -n '__a2_is snapshot import-rdb' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is snapshot import-rdb' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is snapshot import-rdb' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot import-rdb' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot import-rdb' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot import-rdb' -s h -l help -d 'Show help and exit.'
 
@@ -344,7 +336,6 @@ complete -c a2 -n '__a2_is snapshot export-rdb' -s a -l password -x -d 'Password
 complete -c a2 -n '__a2_is snapshot export-rdb' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is snapshot export-rdb' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is snapshot export-rdb' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is snapshot export-rdb' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is snapshot export-rdb' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is snapshot export-rdb' -s h -l help -d 'Show help and exit.'
 
@@ -358,7 +349,6 @@ complete -c a2 -n '__a2_is inspect' -a peers -d 'Print the links between nodes.'
 complete -c a2 -n '__a2_is inspect' -a node -d 'Print the health of a node on one page.'
 complete -c a2 -n '__a2_is inspect' -a doctor -d 'Look for what will become a problem.'
 complete -c a2 -n '__a2_is inspect' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect' -s h -l help -d 'Show help and exit.'
 
@@ -374,20 +364,17 @@ complete -c a2 -n '__a2_is inspect log' -l follow -d 'Go on as the node writes, 
 complete -c a2 -n '__a2_is inspect log' -l stats -d 'Print counts instead of entries.'
 complete -c a2 -n '__a2_is inspect log' -l fix -d 'Cut off an incomplete end, keeping the file as it was under a name ending in .bak.'
 complete -c a2 -n '__a2_is inspect log' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect log' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect log' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect log' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect segments' -l data-dir -x -a '(__fish_complete_directories)' -d 'Data directory. Default: ./a2-data.'
 complete -c a2 -n '__a2_is inspect segments' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect segments' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect segments' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect segments' -s h -l help -d 'Show help and exit.'
 
 complete -c a2 -n '__a2_is inspect snapshot' -F
 complete -c a2 -n '__a2_is inspect snapshot' -l keys -d 'Print every key.'
 complete -c a2 -n '__a2_is inspect snapshot' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect snapshot' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect snapshot' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect snapshot' -s h -l help -d 'Show help and exit.'
 
@@ -399,7 +386,6 @@ complete -c a2 -n '__a2_is inspect key' -s a -l password -x -d 'Password, visibl
 complete -c a2 -n '__a2_is inspect key' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is inspect key' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is inspect key' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect key' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect key' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect key' -s h -l help -d 'Show help and exit.'
 
@@ -410,7 +396,6 @@ complete -c a2 -n '__a2_is inspect digest' -s a -l password -x -d 'Password, vis
 complete -c a2 -n '__a2_is inspect digest' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is inspect digest' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is inspect digest' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect digest' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect digest' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect digest' -s h -l help -d 'Show help and exit.'
 
@@ -420,7 +405,6 @@ complete -c a2 -n '__a2_is inspect versions' -s a -l password -x -d 'Password, v
 complete -c a2 -n '__a2_is inspect versions' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is inspect versions' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is inspect versions' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect versions' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect versions' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect versions' -s h -l help -d 'Show help and exit.'
 
@@ -430,7 +414,6 @@ complete -c a2 -n '__a2_is inspect peers' -s a -l password -x -d 'Password, visi
 complete -c a2 -n '__a2_is inspect peers' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is inspect peers' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is inspect peers' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect peers' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect peers' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect peers' -s h -l help -d 'Show help and exit.'
 
@@ -440,7 +423,6 @@ complete -c a2 -n '__a2_is inspect node' -s a -l password -x -d 'Password, visib
 complete -c a2 -n '__a2_is inspect node' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is inspect node' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is inspect node' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect node' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect node' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect node' -s h -l help -d 'Show help and exit.'
 
@@ -451,7 +433,6 @@ complete -c a2 -n '__a2_is inspect doctor' -s a -l password -x -d 'Password, vis
 complete -c a2 -n '__a2_is inspect doctor' -l askpass -d 'Ask for the password on the terminal.'
 complete -c a2 -n '__a2_is inspect doctor' -l password-file -r -F -d 'File whose first line is the password.'
 complete -c a2 -n '__a2_is inspect doctor' -l json -d 'Print JSON.'
-complete -c a2 -n '__a2_is inspect doctor' -l color -x -a 'auto always never' -d 'Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto.'
 complete -c a2 -n '__a2_is inspect doctor' -s q -l quiet -d 'Print results only.'
 complete -c a2 -n '__a2_is inspect doctor' -s h -l help -d 'Show help and exit.'
 

@@ -3,7 +3,7 @@
 extension Subcommand {
     static let inspect = Subcommand(
         "inspect", "Look into logs, snapshots and running nodes.",
-        flags: SharedFlags.output,
+        flags: [SharedFlags.json, SharedFlags.quiet],
         verbs: [
             inspectLog, inspectSegments, inspectSnapshot, inspectKey, inspectDigest, inspectVersions, inspectPeers,
             inspectNode, inspectDoctor,
@@ -19,7 +19,7 @@ extension Subcommand {
                 ),
                 (ExitStatus.corruptData, "The log or the snapshot is damaged; what could be read has been printed."),
             ],
-            environment: SharedFlags.connectionEnvironment))
+            environment: [SharedFlags.passwordVariable]))
 
     private static let directory = CommandFlag("data-dir", value: "DIR", "Data directory. Default: ./a2-data.")
 

@@ -36,12 +36,15 @@ public enum SharedFlags {
 
     public static let json = CommandFlag("json", section: "Output", "Print JSON.")
 
+    public static let quiet = CommandFlag("quiet", letter: "q", section: "Output", "Print results only.")
+
+    /// Of tools that color what they print.
     public static let output: [CommandFlag] = [
         json,
         CommandFlag(
             "color", words: ["auto", "always", "never"], section: "Output",
             "Whether to color: auto does on a terminal, unless NO_COLOR is set. Default: auto."),
-        CommandFlag("quiet", letter: "q", section: "Output", "Print results only."),
+        quiet,
     ]
 
     /// How what destroys data asks.
@@ -50,9 +53,11 @@ public enum SharedFlags {
         CommandFlag("no-input", section: "Asking", "Never ask; what would have needed an answer is refused."),
     ]
 
-    /// Variables that every tool with a connection reads.
+    public static let passwordVariable = (name: "REDISCLI_AUTH", meaning: "The password, where no flag gives one.")
+
+    /// Variables that every tool with a connection and colors reads.
     public static let connectionEnvironment: [(name: String, meaning: String)] = [
-        ("REDISCLI_AUTH", "The password, where no flag gives one."),
+        passwordVariable,
         ("NO_COLOR", "When not empty, nothing is colored unless asked for with --color=always."),
     ]
 }

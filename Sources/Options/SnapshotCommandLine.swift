@@ -3,7 +3,7 @@
 extension Subcommand {
     static let snapshot = Subcommand(
         "snapshot", "Save, check, restore and convert snapshots.",
-        flags: SharedFlags.output,
+        flags: [SharedFlags.json, SharedFlags.quiet],
         verbs: [
             snapshotSave, snapshotStatus, snapshotVerify, snapshotRestore, snapshotDiff, snapshotConvert,
             snapshotImport, snapshotExport,
@@ -12,7 +12,7 @@ extension Subcommand {
             + "reads a FILE, it may be a snapshot or its JSON; - is standard input.",
         manual: ManualNotes(
             exitStatuses: [(ExitStatus.negative, "The snapshots differ, or one is not what it says.")],
-            environment: SharedFlags.connectionEnvironment, seeAlso: ["redis-check-rdb(1)"]))
+            environment: [SharedFlags.passwordVariable], seeAlso: ["redis-check-rdb(1)"]))
 
     private static let output = CommandFlag(
         "output", letter: "o", value: "FILE", "Where to write, in place only when complete; - is standard output.")
