@@ -102,6 +102,8 @@ extension Replicator {
         repair.removeAll(link: link.number)
         guard let identity = link.peer else { return }
         change(identity.replica) { peer in
+            // A link is forgotten when it is given up and once more when it is gone: it counts the first time.
+            guard peer.upstream == link.number || peer.downstream == link.number else { return }
             if peer.upstream == link.number {
                 peer.upstream = nil
                 peer.framesSent &+= link.sending.framesSent
