@@ -11,7 +11,7 @@ _a2() {
         previous=${COMP_WORDS[COMP_CWORD-2]}
     fi
     if [[ $COMP_CWORD -eq 1 ]]; then
-        words="serve bench snapshot inspect completions version help --help --version"
+        words="serve console bench snapshot inspect completions version help --help --version"
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         return
     fi
@@ -37,6 +37,27 @@ _a2() {
         --log-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
         [[ -n $words ]] || words="--check-config --json --generate-config --generate-unit -h --help --config --node-id --name --region --cluster --ephemeral --bind --port --tcp-backlog --tcp-keepalive --timeout --maxclients --threads --peer --peer-port --advertise --peer-secret-file --peer-plaintext --peer-buffer-bytes --stability-timeout --repair-interval --protected-mode --requirepass --password-file --enable-debug-command --maxmemory --maxmemory-policy --maxmemory-samples --lfu-log-factor --lfu-decay-time --window-bytes --data-dir --fsync --snapshot-after-bytes --snapshot-keep --log-segment-bytes --repair-from-peers --databases --hz --proto-max-bulk-len --client-query-buffer-limit --client-output-buffer-limit --slowlog-log-slower-than --slowlog-max-len --latency-monitor-threshold --latency-tracking --latency-tracking-info-percentiles --log-level --log-format --log-file"
+        ;;
+    "console "*)
+        index=2
+        [[ ${COMP_WORDS[2]} == console ]] && index=3
+        for ((; index < COMP_CWORD; index++)); do
+            case ${COMP_WORDS[index]} in
+            -h | --host | -p | --port | -s | --socket | -u | --uri | --user | -a | --password | --password-file | --node | -c | --command | -n | --database | -r | --repeat | -i | --interval | -X | --tag | --pattern | --count | --color)
+                [[ ${COMP_WORDS[index + 1]} == "=" ]] && ((index++))
+                ((index++))
+                ;;
+            -*) ;;
+            *) return ;;
+            esac
+        done
+        case $previous in
+        -h | --host | -p | --port | -u | --uri | --user | -a | --password | --node | -c | --command | -n | --database | -r | --repeat | -i | --interval | -X | --tag | --pattern | --count) return ;;
+        -s | --socket) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --color) words="auto always never" ;;
+        esac
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --askpass --password-file --node -c --command -n --database -2 --resp2 -3 --resp3 -r --repeat -i --interval -x --stdin -X --tag --no-fail --read-only --yes --raw --no-raw --csv --table --stat --latency --latency-history --memkeys --hotkeys --bigkeys --scan --pattern --count --pipe --json --color -q --quiet --help"
         ;;
     "bench run" | "bench "-*)
         index=2
@@ -253,7 +274,7 @@ _a2() {
         words="log segments snapshot key digest versions peers node doctor"
         ;;
     "help "*)
-        [[ -n $words ]] || words="serve bench snapshot inspect completions version help -h --help"
+        [[ -n $words ]] || words="serve console bench snapshot inspect completions version help -h --help"
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

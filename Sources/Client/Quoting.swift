@@ -28,11 +28,20 @@ public enum Quoting {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// As it stands where that reads back as the same word, else quoted.
+    /// As it stands where that reads back as the same word and can be seen, else quoted.
     public static func word(_ bytes: [UInt8]) -> String {
-        let isPlain =
-            !bytes.isEmpty && bytes.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x27 && $0 != 0x5C }
-        return isPlain ? String(decoding: bytes, as: UTF8.self) : quoted(bytes)
+        guard !bytes.isEmpty, let text = String(validating: bytes, as: UTF8.self) else { return quoted(bytes) }
+        let isPlain = text.unicodeScalars.allSatisfy { scalar in
+            if scalar.isASCII {
+                return scalar.value > 0x20 && scalar.value < 0x7F && !"\"'\\".unicodeScalars.contains(scalar)
+            }
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator, .spaceSeparator, .unassigned, .privateUse:
+                return false
+            default: return true
+            }
+        }
+        return isPlain ? text : quoted(bytes)
     }
 
     private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }

@@ -80,6 +80,8 @@ extension Settings {
 
     private mutating func apply(_ file: ConfigurationFile) throws(SettingsError) {
         for member in try file.members() {
+            // What the console reads of the same file.
+            if member.path.starts(with: ["console", "nodes"]) { continue }
             let place = "\(file.path):\(member.line):\(member.column)"
             let row = try Self.row(of: member, place: place)
             do {

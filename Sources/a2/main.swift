@@ -1,5 +1,6 @@
 /// Dispatch: the arguments are read by Options, the work is done elsewhere.
 import Bench
+import Console
 import OS
 import Offline
 import Options
@@ -23,6 +24,7 @@ private func run(_ words: [String]) -> Int32 {
         case "bench": return BenchMain.run(arguments)
         case "inspect": return InspectMain.run(arguments)
         case "snapshot": return SnapshotMain.run(arguments)
+        case "console": return ConsoleMain.run(arguments)
         case "completions": return print(arguments, from: Completions.script(for:))
         case "man": return print(arguments, from: manualPage(_:))
         case "version":

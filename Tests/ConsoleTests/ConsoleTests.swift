@@ -1,2 +1,0 @@
-/// Tests of Console.
-import Testing

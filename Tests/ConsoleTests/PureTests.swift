@@ -1,0 +1,129 @@
+/// The parts of the console that are functions of what they are given.
+import Client
+import RESP
+import Testing
+
+@testable import Console
+
+@Suite struct PureTests {
+    private func words(_ line: String) -> [[UInt8]] { line.split(separator: " ").map { Array($0.utf8) } }
+
+    @Test("The prompt follows replies")
+    func prompt() {
+        var state = PromptState(label: "h:1")
+        #expect(state.text == "not connected> ")
+        state.connected(label: "h:1", database: 0)
+        state.answered(words("SELECT 4"), .simple(Array("OK".utf8)))
+        #expect(state.text == "h:1[4]> ")
+        state.answered(words("SELECT 99"), .error(Array("ERR DB index is out of range".utf8)))
+        #expect(state.text == "h:1[4]> ")
+        state.answered(words("MULTI"), .simple(Array("OK".utf8)))
+        state.answered(words("SELECT 5"), .simple(Array("QUEUED".utf8)))
+        #expect(state.text == "h:1[4](TX)> ")
+        state.answered(words("DISCARD"), .simple(Array("OK".utf8)))
+        #expect(state.text == "h:1[4]> ")
+        state.answered(words("multi"), .simple(Array("OK".utf8)))
+        state.answered(words("SELECT 5"), .simple(Array("QUEUED".utf8)))
+        state.answered(words("EXEC"), .array([.simple(Array("OK".utf8))]))
+        #expect(state.text == "h:1[5]> ")
+        state.answered(words("MULTI"), .simple(Array("OK".utf8)))
+        state.answered(words("EXEC"), .error(Array("EXECABORT Transaction discarded".utf8)))
+        #expect(state.text == "h:1[5]> ")
+        state.answered(words("RESET"), .simple(Array("RESET".utf8)))
+        #expect(state.text == "h:1> ")
+        state.answered(words("MULTI"), .simple(Array("OK".utf8)))
+        state.disconnected()
+        #expect(state.text == "not connected> ")
+        state.connected(label: "h:1", database: 0)
+        #expect(state.text == "h:1> ")
+    }
+
+    @Test("Secrets and dangers are recognized")
+    func caution() {
+        for line in [
+            "AUTH x", "auth u x", "HELLO 3 AUTH u x", "ACL SETUSER joe >x", "CONFIG SET requirepass x",
+            "config set maxmemory 1 masterauth x", "MIGRATE h 1 k 0 1 AUTH x", "@nyc AUTH x", "3 AUTH x",
+            "connect redis://:x@h",
+        ] { #expect(Caution.isSecret(words(line)), "\(line)") }
+        for line in ["GET auth", "HELLO 3", "ACL WHOAMI", "CONFIG GET requirepass", "CONFIG SET maxmemory 1"] {
+            #expect(!Caution.isSecret(words(line)), "\(line)")
+        }
+        for line in [
+            "flushall", "FLUSHDB async", "SHUTDOWN", "CONFIG SET a b", "DEBUG SLEEP 1", "A2.EXPEL 3", "A2.LEAVE",
+        ] {
+            #expect(Caution.danger(words(line)) != nil, "\(line)")
+        }
+        for line in ["GET a", "CONFIG GET a", "DEBUG HELP", "KEYS *"] { #expect(Caution.danger(words(line)) == nil) }
+    }
+
+    @Test("Hints count off what has been typed")
+    func hints() {
+        let catalog = Catalog.builtIn
+        func hint(_ line: String) -> String { Completion.hint(line, catalog: catalog) }
+        #expect(hint("GET") == "key")
+        #expect(hint("get ") == "key")
+        #expect(hint("GET k") == "")
+        #expect(hint("SET k ").hasPrefix("value [NX | XX]"))
+        #expect(!hint("SET k v NX ").contains("NX"))
+        #expect(!hint("SET k v EX 10 ").contains("EX seconds"))
+        #expect(hint("SET k v EX 10 ").contains("[NX | XX]"))
+        #expect(hint("@nyc GET ") == "key")
+        #expect(hint("NOSUCH ") == "")
+        #expect(hint("GET 'open") == "")
+    }
+
+    @Test("Completion knows where a word stands")
+    func completion() {
+        let catalog = Catalog.builtIn
+        func subjects(_ line: String) -> [Completion.Subject]? { Completion(line, catalog: catalog)?.subjects }
+        #expect(subjects("ge") == [.command])
+        #expect(subjects("") == [.command])
+        #expect(subjects("client ") == [.subcommand(of: "CLIENT")])
+        #expect(subjects("GET u") == [.key])
+        #expect(subjects("SET k v e") == [.option(of: "SET")])
+        #expect(subjects(":l") == [.colonCommand])
+        #expect(subjects("@n") == [.node])
+        #expect(subjects("@nyc GET u") == [.key])
+        #expect(subjects("GET 'u") == nil)
+        #expect(Completion("GET ké", catalog: catalog)?.word == "ké")
+        #expect(Completion.commonPrefix(["user:1", "user:23"]) == "user:")
+        #expect(Completion.tokens("key value [NX | XX] [EX seconds]") == ["NX", "XX", "EX"])
+    }
+
+    @Test("A bar outside quotes leads to the shell")
+    func pipes() {
+        #expect(Session.splitPipe("GET x | jq .")?.command == "GET x")
+        #expect(Session.splitPipe("GET x | jq .")?.shell == "jq .")
+        #expect(Session.splitPipe("SET x 'a | b'") == nil)
+        #expect(Session.splitPipe("SET x \"a\\\" | b\"") == nil)
+        #expect(Session.splitPipe("SET x a|b") == nil)
+        #expect(Session.splitPipe("GET x |") == nil)
+    }
+
+    @Test("JSON takes every reply, and every byte")
+    func json() {
+        func text(_ reply: ReplyValue) -> String {
+            let output = Output()
+            output.capture()
+            ReplyFormat.json.write(reply, to: output)
+            return String(decoding: output.captured(), as: UTF8.self)
+        }
+        #expect(text(.bulk([0xFF, 0x00])) == "{\"b64\":\"/wA=\"}\n")
+        #expect(text(.bulk(Array("a\"\u{1}\n".utf8))) == "\"a\\\"\\u0001\\n\"\n")
+        #expect(text(.map([ReplyPair(key: .integer(1), value: .null)])) == "{\"1\":null}\n")
+        #expect(text(.map([ReplyPair(key: .array([.integer(1)]), value: .boolean(true))])) == "{\"[1]\":true}\n")
+        #expect(text(.double(.infinity)) == "\"inf\"\n")
+        #expect(text(.error(Array("ERR x".utf8))) == "{\"error\":\"ERR x\"}\n")
+        #expect(JSONFormat.base64(Array("ab".utf8)) == "YWI=")
+        #expect(JSONFormat.base64(Array("abc".utf8)) == "YWJj")
+    }
+
+    @Test("Names of nodes are read, and a wrong one is told with its line")
+    func nodes() throws {
+        let nodes = try NamedNodes.read("[console.nodes]\nnyc = \"redis://:x@h:1\"\n[server]\nport = 1\n", path: "f")
+        #expect(nodes.names == ["nyc"])
+        #expect(nodes.find("nyc")?.description == "h:1")
+        #expect(throws: ClientError.self) { try NamedNodes.read("[console.nodes]\nnyc = 1\n", path: "f") }
+        #expect(throws: ClientError.self) { try NamedNodes.read("[console.nodes]\nnyc = \"h:0\"\n", path: "f") }
+    }
+}
