@@ -172,8 +172,10 @@ public struct LogReplayer<Lending: PartitionLending>: ~Copyable {
             replica = next
             forEachOwn { partitions[$0].pointee.goOn(as: next) }
         case .startsCounting: forEachOwn { partitions[$0].pointee.startCounting() }
-        case .cuts(let cut, let settleCut):
-            forEachOwn { partitions[$0].pointee.replayCuts(cut: cut, settleCut: settleCut, &context.pointee) }
+        case .cuts(let cut, let settleCut, let fences):
+            forEachOwn {
+                partitions[$0].pointee.replayCuts(cut: cut, settleCut: settleCut, fences: fences, &context.pointee)
+            }
         }
     }
 

@@ -7,8 +7,8 @@ public struct RecoveredPast: Sendable {
     public var members: [MemberEntry]
     public var cut: Stamp
     public var settleCut: Stamp
-    /// Nothing that was ever told to anybody can be missing: the node stopped in order, or told nobody anything that
-    /// was not on its disk.
+    /// Nothing that was ever told to anybody can be missing: the node knew its own past, and then stopped in order, or
+    /// told nobody anything that was not on its disk.
     public var isWhole: Bool
 
     public init(members: [MemberEntry] = [], cut: Stamp = .zero, settleCut: Stamp = .zero, isWhole: Bool = false) {

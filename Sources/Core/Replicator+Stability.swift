@@ -30,7 +30,8 @@ extension Replicator {
         let position = node.window.end
         recount()
         durableFences.note(fences, at: position)
-        guard hasMet else { return }
+        // Whom a former life met is in the table, and counted: nothing is stable without him.
+        guard hasMet || hasEverMet else { return }
         let announced = announcedFences
         stability.note(applied: announced, cut: stability.cut, by: replica)
         adoptsCuts = true
@@ -88,14 +89,23 @@ extension Replicator {
         askAboutLeads(applied, link, now)
     }
 
-    /// Now and then, so that a log that is replayed need not keep the history of all it holds.
+    /// Now and then, so that a log that is replayed need not keep the history of all it holds. Where nothing has been
+    /// entered that they have not passed yet, they would only fill the disk of an idle node.
     private func enterCuts() {
+        guard node.window.log != nil else { return }
         let now = executor.context.pointee.nowMilliseconds
-        guard node.window.log != nil, stability.settleCut > cutsEntered.settleCut,
+        if node.window.end != cutsEntered.position {
+            cutsEntered.position = node.window.end
+            cutsEntered.newsMilliseconds = now
+        }
+        guard stability.settleCut > cutsEntered.settleCut,
+            cutsEntered.settleCut.unixMilliseconds <= cutsEntered.newsMilliseconds,
             now >= cutsEntered.unixMilliseconds + 1000 || now < cutsEntered.unixMilliseconds
         else { return }
-        cutsEntered = (settleCut: stability.settleCut, unixMilliseconds: now)
-        executor.enter(.cuts(cut: stability.cut, settleCut: stability.settleCut))
+        executor.enter(.cuts(cut: stability.cut, settleCut: stability.settleCut, fences: fences))
+        cutsEntered.settleCut = stability.settleCut
+        cutsEntered.unixMilliseconds = now
+        cutsEntered.position = node.window.end
     }
 
     /// Hands the cuts down to the partitions, and lets them forget what they allow.

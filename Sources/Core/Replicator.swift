@@ -58,7 +58,7 @@ public final class Replicator<Lending: PartitionLending> {
     /// Where the log was durable when peers were last told of it.
     var durableSeen: UInt64 = 0
     /// The cuts as the log has them.
-    var cutsEntered = (settleCut: Stamp.zero, unixMilliseconds: Int64.min)
+    var cutsEntered = CutsEntered()
     var nextHeartbeatMilliseconds: Int64 = 0
     /// Where our window ended at the last heartbeat: whether anything was written since.
     var positionAtHeartbeat: UInt64 = 0
@@ -176,6 +176,16 @@ public final class Replicator<Lending: PartitionLending> {
         guard let withheld = limiter.note(nowMilliseconds: now.monotonicMilliseconds) else { return }
         log(.warning, withheld > 0 ? "\(text) (\(withheld) more were refused before)" : text)
     }
+}
+
+/// The cuts that were last entered into the log, and what has come into it since.
+struct CutsEntered {
+    var settleCut = Stamp.zero
+    var unixMilliseconds = Int64.min
+    /// Where the window ended behind them.
+    var position: UInt64 = 0
+    /// When something else was last seen behind them.
+    var newsMilliseconds = Int64.max
 }
 
 /// What has been counted since the start, for INFO and A2.PEERS.

@@ -143,8 +143,9 @@ public struct Partition: ~Copyable {
     public mutating func goOn(as replica: Replica) {
         precondition(draftStamp.isZero, "another generation in the middle of a frame")
         receiver.versions.advance(to: latestOwnStamp)
-        latestOwnStamp = .zero
         self.replica = replica
+        // Nothing, but where a snapshot that a log is replayed over was taken after this.
+        latestOwnStamp = receiver.versions[replica]
         dependencyChain.startOver()
     }
 

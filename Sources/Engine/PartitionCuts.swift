@@ -28,7 +28,8 @@ extension Partition {
     public mutating func adopt(cut: Stamp, settleCut: Stamp, fences: Versions) {
         self.cut = max(self.cut, cut)
         if walkers == 0 { announcedByAll = max(announcedByAll, settleCut) }
-        self.fences = fences
+        // A state, or this node's former life, may have shown more of somebody than has been heard since.
+        if fences.covers(self.fences) { self.fences = fences } else { self.fences.formUnion(fences) }
         if receiver.deferred.isEmpty, receiver.pendingClears.isEmpty { return }
         // What a crash has lost everywhere never comes; nobody has to remember that it was removed.
         var applied = receiver.versions

@@ -117,9 +117,13 @@ extension Partition {
 
     // MARK: in between, and at the end
 
-    /// What every member had applied when the log came to this place.
-    public mutating func replayCuts(cut: Stamp, settleCut: Stamp, _ context: inout ExecutionContext) {
+    /// What every member had applied when the log came to this place, and the fences that go with it: who says that
+    /// he has settled up to a cut and not that he has everything up to there is taken for one who lost his memory.
+    public mutating func replayCuts(
+        cut: Stamp, settleCut: Stamp, fences: Versions, _ context: inout ExecutionContext
+    ) {
         guard !isSole else { return }
+        self.fences.formUnion(fences)
         self.cut = max(self.cut, cut)
         announcedByAll = max(announcedByAll, settleCut)
         settleWhatIsStable(&context)

@@ -160,7 +160,7 @@ enum LogText {
         switch event {
         case .goesOn(let replica): "goes on as replica \(replica)"
         case .startsCounting: "has met others"
-        case .cuts(let cut, let settleCut): "cut \(cut), settle cut \(settleCut)"
+        case .cuts(let cut, let settleCut, let fences): "cut \(cut), settle cut \(settleCut), fences \(fences)"
         }
     }
 }

@@ -52,8 +52,12 @@ public struct HandshakeFacts: Sendable {
                 + "empty where it reaches a peer")
     }
 
+    /// Whether it is in the table, or its former self is: it may have gone on as its next generation where nobody heard
+    /// of it.
     func knows(_ theirs: PeerIdentity) -> Bool {
-        table.entry(of: theirs.replica, incarnation: theirs.incarnation) != nil
+        table.entries.contains {
+            $0.replica.node == theirs.replica.node && $0.incarnation == theirs.incarnation
+        }
     }
 
     /// Both have a cluster, and neither has heard of the other. Two clusters that have each gone their own way cannot

@@ -25,8 +25,10 @@ public final class LogBuffer: Sendable {
     public let isSynchronous = Atomic<Bool>(false)
     private let besideBytes = Atomic<Int>(0)
     private let beside = Guarded<[(position: UInt64, body: LargeBody)]>([])
+    /// Called by a writer who waits for room; where the reader is a thread of its own it comes by itself.
+    private let hastenReader: (@Sendable () -> Void)?
 
-    public init() {}
+    public init(hastenReader: (@Sendable () -> Void)? = nil) { self.hastenReader = hastenReader }
 
     func begin(at position: UInt64, capacity: Int) {
         capacityBytes.store(UInt64(capacity), ordering: .relaxed)
@@ -57,7 +59,7 @@ public final class LogBuffer: Sendable {
     @inline(never)
     private func waitLong(upTo end: UInt64) {
         while end &- consumedPosition.load(ordering: .acquiring) > capacityBytes.load(ordering: .relaxed) {
-            a2_pause()
+            if let hastenReader { hastenReader() } else { a2_pause() }
         }
     }
 

@@ -86,10 +86,13 @@ public struct MemberTable: Equatable, Sendable {
     public mutating func admit(_ identity: PeerIdentity) -> Bool {
         if let present = entry(of: identity.replica, incarnation: identity.incarnation) {
             guard !present.status.isGone else { return false }
+            var changed = othersOfTheNode(identity)
             var entry = MemberEntry(identity, status: present.status, epoch: present.epoch)
-            if entry == present { return false }
-            entry.epoch = Self.next(present.epoch)
-            return merge([entry])
+            if entry != present {
+                entry.epoch = Self.next(present.epoch)
+                changed.append(entry)
+            }
+            return changed.isEmpty ? false : merge(changed)
         }
         var changed: [MemberEntry] = []
         var epoch: UInt64 = 0
@@ -99,14 +102,21 @@ public struct MemberTable: Equatable, Sendable {
             changed.append(former)
             changed[changed.count - 1].status = .replaced
         }
-        // One process has a node id: what others of that id wrote as their next generations is theirs no more.
+        changed += othersOfTheNode(identity)
+        changed.append(MemberEntry(identity, epoch: Self.next(epoch)))
+        return merge(changed)
+    }
+
+    /// One process has a node id: what others of that id wrote as their next generations is theirs no more. Rows that
+    /// say so, also where the node itself is known from others' tables already.
+    private func othersOfTheNode(_ identity: PeerIdentity) -> [MemberEntry] {
+        var changed: [MemberEntry] = []
         for other in entries where other.replica.node == identity.replica.node && other.replica != identity.replica {
             guard !other.status.isGone, other.incarnation != identity.incarnation else { continue }
             changed.append(other)
             changed[changed.count - 1].status = .left
         }
-        changed.append(MemberEntry(identity, epoch: Self.next(epoch)))
-        return merge(changed)
+        return changed
     }
 
     /// Every member counts the joiner: it is one of them. See `MemberCounting.missingAcknowledgements`.

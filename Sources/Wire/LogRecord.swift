@@ -47,8 +47,8 @@ public enum LogEvent: Equatable, Sendable {
     case goesOn(as: Replica)
     /// From here on there are peers: what only this node has is not stable.
     case startsCounting
-    /// What every member has applied, and what may be forgotten.
-    case cuts(cut: Stamp, settleCut: Stamp)
+    /// What every member has applied, what may be forgotten, and up to where everything of each replica is here.
+    case cuts(cut: Stamp, settleCut: Stamp, fences: Versions)
 
     public func encode(to out: inout ByteBuffer) {
         switch self {
@@ -56,10 +56,12 @@ public enum LogEvent: Equatable, Sendable {
             out.append(1 as UInt8)
             out.append(littleEndian: replica.rawValue)
         case .startsCounting: out.append(2 as UInt8)
-        case .cuts(let cut, let settleCut):
+        case .cuts(let cut, let settleCut, let fences):
             out.append(3 as UInt8)
             out.append(littleEndian: cut.rawValue)
             out.append(littleEndian: settleCut.rawValue)
+            out.append(varint: fences.stamps.count)
+            for fence in fences.stamps { out.append(littleEndian: fence.rawValue) }
         }
     }
 
@@ -75,7 +77,11 @@ public enum LogEvent: Equatable, Sendable {
         case 2: event = .startsCounting
         case 3:
             let cut = Stamp(rawValue: reader.littleEndian(UInt64.self))
-            event = .cuts(cut: cut, settleCut: Stamp(rawValue: reader.littleEndian(UInt64.self)))
+            let settleCut = Stamp(rawValue: reader.littleEndian(UInt64.self))
+            let count = reader.count()
+            guard reader.isValid, count <= reader.remaining / 8 else { return nil }
+            let fences = (0..<count).map { _ in Stamp(rawValue: reader.littleEndian(UInt64.self)) }
+            event = .cuts(cut: cut, settleCut: settleCut, fences: Versions(fences))
         default: return nil
         }
         return reader.isValid && reader.isAtEnd ? event : nil
