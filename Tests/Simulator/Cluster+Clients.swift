@@ -51,6 +51,7 @@ extension Cluster {
         guard let node = slots[index].node else { return }
         node.core.setClock(moment(index).unixMilliseconds)
         workload.now = moment(index).unixMilliseconds
+        renewLease(index)
         guard node.takesWrites, !node.isOutside else { return readOnly(index, node) }
         counts.commands += 1
         switch random.below(100) {
@@ -60,6 +61,7 @@ extension Cluster {
         default: command(index, node)
         }
         readOwnFrames(index, node)
+        drain(index)
         // The shell is woken by what was written.
         planTurn(index, in: Int64(random.below(3)))
     }

@@ -22,6 +22,8 @@ extension Cluster {
         case .slowDown: slowDown()
         case .twice: connectTwice()
         case .crash: if members.count > 1 { crash(pick(members), returns: true) }
+        case .restart: if !members.isEmpty { restart(pick(members)) }
+        case .powerLoss: losePower()
         case .join: join()
         case .leave: leave()
         case .expel: expel()
@@ -106,14 +108,35 @@ extension Cluster {
         counts.crashes += 1
         let isSilent = chance(30)
         end(index, node, isSilent: isSilent)
-        if returns {
-            slots[index].isToRestart = true
-            queue.insert(.start(node: index), at: now + [10, 300, 2000, 5000][random.below(4)])
-        }
+        if returns { planReturn(index) }
     }
 
-    private func end(_ index: Int, _ node: ClusterNode, isSilent: Bool) {
+    private func planReturn(_ index: Int) {
+        slots[index].isToRestart = true
+        queue.insert(.start(node: index), at: now + [10, 300, 2000, 5000][random.below(4)])
+    }
+
+    /// The process is asked to end.
+    private func restart(_ index: Int) {
+        guard let node = slots[index].node else { return }
+        note("node \(slots[index].number) ends in order")
+        counts.restarts += 1
+        node.replicator.request(.goodbye, moment(index))
+        obey(index)
+        drain(index)
+        end(index, node, isSilent: false, isClean: true)
+        planReturn(index)
+    }
+
+    private func losePower() {
+        guard chance(50) else { return }
+        note("power is lost")
+        for index in slots.indices where slots[index].node != nil { crash(index, returns: true) }
+    }
+
+    private func end(_ index: Int, _ node: ClusterNode, isSilent: Bool, isClean: Bool = false) {
         collect(index)
+        leaveDisk(index, node, isClean: isClean)
         slots[index].node = nil
         for link in node.links {
             let connection = connections[link.connection]
@@ -135,6 +158,7 @@ extension Cluster {
         guard let node = slots[index].node, node.isOutside else { return }
         note("node \(slots[index].number) ends")
         end(index, node, isSilent: false)
+        wipe(index)
         if returns {
             slots[index].isToRestart = true
             queue.insert(.start(node: index), at: now + 500 + Int64(random.below(3000)))
@@ -174,6 +198,7 @@ extension Cluster {
         note("node \(slots[by].number) expels \(slots[index].number)")
         slots[by].node?.replicator.request(.expel(node: slots[index].number, isForced: chance(50)), moment(by))
         slots[index].isGone = !slots[index].isToRestart
+        if slots[index].isGone || chance(70) { wipe(index) }
         obey(by)
         planTurn(by, in: 0)
     }
@@ -230,6 +255,7 @@ extension Cluster {
             }
             note("node \(slots[index].number) is refused: it is started empty")
             crash(index, returns: false)
+            wipe(index)
             start(index, seeds: [first])
         }
     }

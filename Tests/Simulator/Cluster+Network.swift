@@ -121,8 +121,10 @@ extension Cluster {
             hasCome = true
         }
         if hasCome {
+            renewLease(receiver.node)
             node.replicator.receive(link: receiver.link, &input.pointee, moment(receiver.node))
             obey(receiver.node)
+            drain(receiver.node)
             planTurn(receiver.node, in: Int64(random.below(4)))
             // There is room again.
             let sender = connection.ends[end]

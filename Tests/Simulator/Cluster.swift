@@ -32,6 +32,10 @@ public final class Cluster {
         public var duplicates = 0
         public var heldAhead = 0
         public var abandoned = 0
+        public var restarts = 0
+        public var recoveries = 0
+        public var batchesLost = 0
+        public var snapshots = 0
 
         public static func += (left: inout Counts, right: Counts) {
             left.milliseconds += right.milliseconds
@@ -50,6 +54,10 @@ public final class Cluster {
             left.duplicates += right.duplicates
             left.heldAhead += right.heldAhead
             left.abandoned += right.abandoned
+            left.restarts += right.restarts
+            left.recoveries += right.recoveries
+            left.batchesLost += right.batchesLost
+            left.snapshots += right.snapshots
         }
     }
 
@@ -64,6 +72,10 @@ public final class Cluster {
         var isToRestart = false
         /// It left or was expelled, and has not come back.
         var isGone = false
+        /// The operator starts it again, empty.
+        var comesBack = false
+        /// Nil for one that keeps no log.
+        var disk: ClusterDisk?
     }
 
     let plan: ClusterPlan
@@ -79,6 +91,8 @@ public final class Cluster {
     var ledger = Ledger()
     var chains = Chains()
     var covered: Set<CutPair> = []
+    /// The same, by what the other had on its disk.
+    var coveredOnDisk: Set<CutPair> = []
     var pipeIsSlow = false
 
     static let nodesMax = 7
@@ -98,6 +112,8 @@ public final class Cluster {
                 Slot(number: UInt8(number + 1), address: Self.address(number), clock: clock))
             delays.append((0..<Self.nodesMax).map { _ in [0, 1, 5, 40][random.below(4)] })
         }
+        if plan.durablePercent == 0 { return }
+        for index in slots.indices where chance(plan.durablePercent) { slots[index].disk = makeDisk(index) }
     }
 
     private static func address(_ index: Int) -> PeerAddress {
@@ -157,11 +173,13 @@ public final class Cluster {
                 disturb()
                 queue.insert(.disturb, at: now + 1 + Int64(random.below(2 * plan.disturbMilliseconds)))
             }
+        case .sync(let index, let life): if let node = running(index, life) { sync(index, node) }
+        case .walk(let index, let life): if let node = running(index, life) { walk(index, node) }
         case .check:
             check("meanwhile")
             if !isQuiescing { queue.insert(.check, at: now + 300 + Int64(random.below(800))) }
         case .start(let index): if slots[index].node == nil { start(index) }
-        case .stop(let index): stop(index, returns: chance(40))
+        case .stop(let index): stop(index, returns: slots[index].comesBack || chance(40))
         case .heal(let from, let to): heal(from, to)
         }
     }
@@ -192,6 +210,10 @@ public final class Cluster {
     func start(_ index: Int) {
         var seeds = slots.indices.filter { $0 != index && (slots[$0].node != nil || slots[$0].isToRestart) }
         if seeds.count > 1, chance(50) { seeds = [pick(seeds)] }
+        // Whom it knew it finds by itself.
+        if let disk = slots[index].disk, (RecoveredPast.decodeMembers(disk.members) ?? []).count > 1, chance(30) {
+            seeds = []
+        }
         start(index, seeds: seeds)
     }
 
@@ -205,8 +227,8 @@ public final class Cluster {
         slots[index].lives += 1
         slots[index].isToRestart = false
         slots[index].isGone = false
-        let node = ClusterNode(
-            settings: settings, life: slots[index].lives, windowBytes: plan.windowBytes, random: &random)
+        slots[index].comesBack = false
+        guard let node = slots[index].disk == nil ? bear(index, settings) : wake(index, settings) else { return }
         slots[index].node = node
         note("node \(slots[index].number) starts, life \(node.life), seeds \(seeds.map { slots[$0].number })")
         #if DEBUG
@@ -216,6 +238,11 @@ public final class Cluster {
         node.replicator.start(moment(index))
         obey(index)
         planTurn(index, in: 0)
+    }
+
+    /// A process that has nothing to go on from.
+    private func bear(_ index: Int, _ settings: ReplicationSettings) -> ClusterNode {
+        ClusterNode(settings: settings, life: slots[index].lives, windowBytes: plan.windowBytes, random: &random)
     }
 
     func planTurn(_ index: Int, in milliseconds: Int64) {
@@ -230,10 +257,12 @@ public final class Cluster {
         counts.turns += 1
         node.turns += 1
         let moment = moment(index)
+        renewLease(index)
         let tookWrites = node.takesWrites
         let wanted = node.replicator.turn(moment)
         if node.takesWrites, !tookWrites { checkPast(index, node) }
         obey(index)
+        drain(index)
         pump(index)
         planTurn(index, in: max(wanted - moment.monotonicMilliseconds, 1) + Int64(random.below(3)))
     }
@@ -249,13 +278,19 @@ public final class Cluster {
                 switch action {
                 case .dial(let target, let address): dial(index, target, address)
                 case .close(let link): close(index, link)
-                case .keepMembers, .keepReplica: break
+                case .keepMembers(let entries):
+                    if !plan.faultsOfDisk.contains(.forgetsMembers) {
+                        slots[index].disk?.members = RecoveredPast.encode(entries)
+                    }
+                case .keepReplica(let replica):
+                    if !plan.faultsOfDisk.contains(.forgetsGeneration) { slots[index].disk?.replica = replica }
                 case .log(let severity, let text):
                     node.lines.append(ClusterNode.Line(severity: severity, text: text))
                     note("\(slots[index].number) \(severity): \(text)")
                     if text.hasSuffix("counts as written now") { noteName(index, node, isRestamped: true) }
                     if text.hasPrefix("everybody in reach has what this node wrote") { checkFarewell(index, node) }
                     noteRefusal(index, node, text)
+                    obeyOperator(index, node, text)
                     if severity == .error, !isExpected(text) { fail("node \(slots[index].number) says: \(text)") }
                 }
             }
@@ -266,10 +301,12 @@ public final class Cluster {
         let isOfPlan =
             switch plan.profile {
             case .flips: text.hasPrefix("closing the link")
-            case .clocks, .skewed, .everything: text.contains("clock")
+            case .clocks, .skewed, .everything, .diskEverything: text.contains("clock")
             default: false
             }
-        return isOfPlan || text.hasPrefix("this node is expelled") || text.hasPrefix("this node is replaced")
+        let isOfOperator = plan.durablePercent > 0 && text.hasPrefix("this node is left")
+        return isOfPlan || isOfOperator || text.hasPrefix("this node is expelled")
+            || text.hasPrefix("this node is replaced")
     }
 
     /// A node that came back empty has just begun to take writes, so it must know its past. Unless nobody it met could
@@ -284,10 +321,18 @@ public final class Cluster {
             }
             if !forgotten { continue }
             let status = node.report.peers.first { $0.replica == peer.replica }
-            if status?.incoming == "up" {
+            if status?.incoming == "up" || node.isWhole {
                 fail("node \(slots[index].number) takes writes, and \(slots[other].number) knows more of its past")
             } else {
                 note("nobody could tell node \(slots[index].number) of its past: the run ends here")
+                isAbandoned = true
+            }
+        }
+        for other in slots.indices where other != index && slots[other].node == nil && plan.profile == .mixed {
+            guard let known = slots[other].disk?.batches.last?.versions ?? slots[other].disk?.synced else { continue }
+            for (position, partition) in Self.watchedPartitions.enumerated()
+            where known[position][node.replica] > node.versions(partition)[node.replica] {
+                note("only a disk could tell node \(slots[index].number) of its past: the run ends here")
                 isAbandoned = true
             }
         }

@@ -67,16 +67,30 @@ final class ClusterNode {
     /// Of its own frames, how many have been looked at.
     var framesRead = 0
 
-    init(settings: ReplicationSettings, life: Int, windowBytes: Int, random: inout SeededRandom) {
+    /// A snapshot being written, where there is a disk.
+    var walk: ClusterWalk?
+    /// What it had when it came back from its disk, by watched partition.
+    var recovered: [Int: Versions] = [:]
+    /// Its disk had all it ever told anybody.
+    var isWhole = false
+
+    convenience init(settings: ReplicationSettings, life: Int, windowBytes: Int, random: inout SeededRandom) {
+        let core = SimNode(
+            replica: settings.replica, counted: [settings.replica], seed: random.next(), windowBytes: windowBytes)
+        self.init(settings: settings, life: life, core: core, recovered: RecoveredPast(), random: &random)
+    }
+
+    init(
+        settings: ReplicationSettings, life: Int, core: SimNode, recovered: RecoveredPast, random: inout SeededRandom
+    ) {
         self.settings = settings
         self.life = life
+        self.core = core
         formerReplica = settings.replica
-        core = SimNode(
-            replica: settings.replica, counted: [settings.replica], seed: random.next(), windowBytes: windowBytes)
         replicator = Replicator(
             node: core.node, lending: PlainLending(), settings: settings,
             statistics: LoopStatistics(rowCount: CommandTable.shared.rowCount),
-            random: SeededRandom(seed: random.next()))
+            random: SeededRandom(seed: random.next()), recovered: recovered)
     }
 
     deinit { for link in links { Self.release(link) } }

@@ -26,6 +26,14 @@ public struct ClusterPlan: Sendable {
         case flips
         /// All of it but turned bits and clocks minutes apart.
         case everything
+        /// Nodes that keep a log: crashes that lose its tail, restarts, power lost everywhere at once.
+        case disks
+        /// The same while snapshots are written all the time.
+        case snapshots
+        /// Some keep a log and some do not.
+        case mixed
+        /// Logs, snapshots, and all that else can go wrong.
+        case diskEverything
     }
 
     public var profile: Profile
@@ -53,6 +61,11 @@ public struct ClusterPlan: Sendable {
     public var overruns = true
     /// Some write before they meet the others.
     public var startsApart = false
+    /// How many nodes of a hundred keep a log.
+    public var durablePercent = 0
+    /// About how long between two snapshots; 0: none.
+    public var walkMilliseconds = 0
+    public var faultsOfDisk: DiskFaults = []
     #if DEBUG
         /// Rules left out.
         public var mergeFaults: Faults = []
@@ -95,7 +108,28 @@ public struct ClusterPlan: Sendable {
             outputBytesMax = 1 << 14
             startsApart = true
             bigValues = true
+        case .disks, .snapshots, .mixed, .diskEverything: setUpDisks()
         }
+    }
+
+    private mutating func setUpDisks() {
+        durablePercent = profile == .mixed ? 60 : 100
+        bigValues = true
+        startsApart = true
+        faults = [(.crash, 3), (.restart, 2), (.powerLoss, 1), (.reset, 1), (.cut, 1), (.isolate, 1)]
+        if profile != .disks { walkMilliseconds = 700 }
+        guard profile == .diskEverything else { return }
+        faults += [(.join, 1), (.leave, 1), (.expel, 1), (.step, 1), (.slowDown, 1), (.halfOpen, 1)]
+        windowBytes = 1 << 15
+        outputBytesMax = 1 << 14
+    }
+
+    var mergeFaultsNow: Faults {
+        #if DEBUG
+            mergeFaults
+        #else
+            []
+        #endif
     }
 
     /// The shipping intervals shortened, so that little time shows much.
@@ -130,6 +164,10 @@ public enum ClusterFault: Sendable {
     /// A second connection where there is one.
     case twice
     case crash
+    /// A process ends in order and comes back.
+    case restart
+    /// Every process ends at once, without a word.
+    case powerLoss
     case join
     case leave
     case expel

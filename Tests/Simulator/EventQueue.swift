@@ -10,6 +10,9 @@ struct EventQueue {
         /// A node learns that a connection of its is gone.
         case lose(connection: Int, end: Int, reason: String)
         case client
+        /// A log is synced; a snapshot is written on.
+        case sync(node: Int, life: Int)
+        case walk(node: Int, life: Int)
         case disturb
         case check
         case start(node: Int)

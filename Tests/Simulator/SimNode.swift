@@ -39,6 +39,19 @@ public struct Beat: Sendable {
     public let cut: Stamp
 }
 
+/// An entry of a log.
+public struct SimEntry: Equatable, Sendable {
+    public let kind: Int
+    public let content: [UInt8]
+    /// The position in the window behind it.
+    public let end: UInt64
+}
+
+/// Whoever takes entries out of the log buffer: the node itself, where one thread does everything.
+private final class Reader: @unchecked Sendable {
+    weak var node: SimNode?
+}
+
 public final class SimNode {
     public let replica: Replica
     public let node: Node
@@ -60,7 +73,9 @@ public final class SimNode {
     private var query = ByteBuffer()
     private var parser = RequestParser()
     private var list = ArgumentList()
-    private var readPosition: UInt64 = 0
+    private var readPosition: UInt64
+    /// What has been entered into the log and not yet been taken from here.
+    private var entries: [SimEntry] = []
 
     private static let strideBytes = (MemoryLayout<Partition>.stride + 63) & ~63
     private static let databases = 2
@@ -69,9 +84,12 @@ public final class SimNode {
     /// A window that is small is overrun now and then by whoever does not read it.
     public init(
         replica: Replica, counted: [Replica], seed: UInt64, windowBytes: Int = SimNode.windowBytes,
-        log: LogBuffer? = nil
+        start: UInt64 = 0, keepsLog: Bool = false
     ) {
         self.replica = replica
+        readPosition = start
+        let reader = Reader()
+        let log = keepsLog ? LogBuffer(hastenReader: { reader.node?.drainWindow() }) : nil
         memory = .allocate(byteCount: Self.strideBytes * Slots.partitionCount, alignment: 64)
         windowMemory = .allocate(byteCount: windowBytes, alignment: 64)
         let partitions = PartitionArray(first: memory, strideBytes: Self.strideBytes)
@@ -83,7 +101,8 @@ public final class SimNode {
         let statistics = LoopStatistics(rowCount: CommandTable.shared.rowCount)
         node = Node(
             replica: replica, databaseCount: Self.databases, partitions: partitions,
-            window: Window(capacity: windowBytes, memory: windowMemory, log: log), statistics: [statistics])
+            window: Window(capacity: windowBytes, memory: windowMemory, start: start, log: log),
+            statistics: [statistics])
         executor = Executor(
             node: node, lending: PlainLending(), statistics: statistics, random: SeededRandom(seed: seed))
         session = .allocate(capacity: 1)
@@ -92,6 +111,7 @@ public final class SimNode {
         reply.initialize(to: ReplyWriter())
         // Whoever nobody counts applies everything and never settles.
         if counted.contains(replica) { stability.count(counted) }
+        reader.node = self
     }
 
     deinit {
@@ -191,11 +211,54 @@ public final class SimNode {
     // MARK: frames
 
     /// Notes what has been written to the window since the last time.
-    private func drainWindow() {
+    public func drainWindow() {
+        guard node.window.log == nil else { return drainLog() }
         while let (frames, next) = readFrames(at: readPosition) {
             for (number, frame) in frames.enumerated() { note(frame.header, frame.records, number: number) }
             readPosition = next
         }
+    }
+
+    /// As the log thread does: takes all that has been entered, and makes room.
+    private func drainLog() {
+        guard let log = node.window.log else { return }
+        while let entry = node.window.entryForLog(at: readPosition) {
+            var bytes = ByteBuffer()
+            node.window.copy(readPosition, entry.length, into: &bytes)
+            if let beside = log.takeBeside(readPosition) { bytes.append(beside.view) }
+            if entry.kind.isOwn { noteOwn(LogRecordKind(entry.kind).rawValue, bytes.view) }
+            entries.append(
+                SimEntry(kind: LogRecordKind(entry.kind).rawValue, content: bytes.array, end: entry.next))
+            readPosition = entry.next
+            log.consume(upTo: readPosition)
+        }
+    }
+
+    private func noteOwn(_ kind: Int, _ content: ByteView) {
+        switch LogRecord(kind: kind, content) {
+        case .largeFrame(let header, let records): note(header, records.array, number: 0)
+        case .frames(var rest):
+            var number = 0
+            while !rest.isEmpty {
+                guard let frame = try? FrameCodec.decode(rest) else {
+                    preconditionFailure("node \(replica) wrote a frame that nobody can read")
+                }
+                note(frame.header, frame.records.array, number: number)
+                number += 1
+                rest = rest.dropFirst(frame.byteCount)
+            }
+        default: preconditionFailure("an entry of kind \(kind) among those written here")
+        }
+    }
+
+    /// How far the window has been looked at.
+    public var drainedPosition: UInt64 { readPosition }
+
+    /// What has been entered into the log since this was last asked.
+    public func takeEntries() -> [SimEntry] {
+        drainWindow()
+        defer { entries = [] }
+        return entries
     }
 
     private func note(_ header: FrameHeader, _ records: [UInt8], number: Int) {

@@ -24,8 +24,8 @@ import Wire
         init(seed: UInt64) {
             node = SimNode(
                 replica: Replica(node: 3, generation: 0), counted: [Replica(node: 3, generation: 0)], seed: seed,
-                log: LogBuffer())
-            log = SimLog(of: node)
+                keepsLog: true)
+            log = SimLog()
             workload = Workload(random: SeededRandom(seed: seed))
         }
 
@@ -76,7 +76,7 @@ import Wire
     private func fresh(seed: UInt64) -> SimNode {
         SimNode(
             replica: Replica(node: 3, generation: 0), counted: [Replica(node: 3, generation: 0)], seed: seed,
-            log: LogBuffer())
+            keepsLog: true)
     }
 
     private func replayer(_ node: SimNode, _ now: Int64) -> LogReplayer<PlainLending> {

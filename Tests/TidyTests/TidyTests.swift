@@ -67,6 +67,7 @@ import Testing
             "Tests/CommandsTests/ServerCommandTests.swift": "one thread runs the commands under test",
             "Tests/OSTests/LockTests.swift": "guarded by the lock under test",
             "Tests/OSTests/SystemTests.swift": "handed over by joining the thread",
+            "Tests/Simulator/SimNode.swift": "one thread runs the whole simulation",
         ])
         check(SourceTree.swift, except: exemptions, CodeRules.uncheckedSharing)
     }

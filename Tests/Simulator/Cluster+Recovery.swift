@@ -1,0 +1,86 @@
+/// What must hold of a node that has come back from its disk, before anybody has told it anything.
+import Base
+import Commands
+import Core
+import Engine
+import Replication
+
+extension Cluster {
+    func checkRecovered(_ index: Int, _ node: ClusterNode, _ disk: ClusterDisk, _ lease: Int64) {
+        counts.recoveries += 1
+        let name = "node \(slots[index].number)"
+        checkExtent(name, node, disk)
+        if let shown = disk.shown {
+            let views = shownKeys(node.core, at: shown.at)
+            for (position, key) in Self.everyKey.enumerated() where views[position] != shown.views[position] {
+                fail(
+                    "\(name) came back with \(text(key)) being \(text(views[position])), not "
+                        + text(shown.views[position]))
+            }
+        }
+        checkLedger(index, node, "come back")
+        checkPair(index, node)
+        if chance(40) { checkAgain(name, node, disk, lease) }
+        if disk.isWhole { checkWhole(index, node) }
+        // It stands where its former life stood.
+        for pair in coveredOnDisk where pair.other == index && pair.otherLife == node.life - 1 {
+            covered.insert(CutPair(node: pair.node, life: pair.life, other: index, otherLife: node.life))
+        }
+    }
+
+    /// Exactly what its log says, and nothing less than was synced.
+    private func checkExtent(_ name: String, _ node: ClusterNode, _ disk: ClusterDisk) {
+        for (position, partition) in Self.watchedPartitions.enumerated() {
+            let versions = node.versions(partition)
+            if let last = disk.batches.last?.versions[position] {
+                if disk.isCut ? !versions.stamps.allSatisfy(last.covers) : versions != last {
+                    fail("\(name) came back at \(versions) of \(partition), its log ends at \(last)")
+                }
+            }
+            guard !disk.floor.isEmpty else { continue }
+            for stamp in disk.floor[position].stamps where !versions.covers(stamp) {
+                fail("\(name) came back at \(versions) of \(partition), \(stamp) had been synced")
+            }
+        }
+    }
+
+    /// Others make the same of the same log.
+    private func checkAgain(_ name: String, _ node: ClusterNode, _ disk: ClusterDisk, _ lease: Int64) {
+        let other = SimNode(
+            replica: disk.replicaAtStart, counted: [disk.replicaAtStart], seed: random.next(),
+            windowBytes: plan.windowBytes, keepsLog: true)
+        let wall = node.core.executor.context.pointee.nowMilliseconds
+        other.setClock(wall)
+        do {
+            _ = try disk.replay(
+                into: other, shares: 1 + random.below(3), leaseMilliseconds: lease, nowMilliseconds: wall,
+                faults: plan.mergeFaultsNow)
+        } catch { return fail("\(name) comes back once, and then not: \(error)") }
+        let time = max(node.core.moment(Self.watchedPartitions), other.moment(Self.watchedPartitions)) + 10
+        let one = shownKeys(node.core, at: time)
+        let two = shownKeys(other, at: time)
+        for (position, key) in Self.everyKey.enumerated() where one[position] != two[position] {
+            fail("\(name) replayed twice: \(text(key)) is \(text(one[position])) and \(text(two[position]))")
+        }
+        for partition in Self.watchedPartitions {
+            let here = node.core.partition(partition)
+            let there = other.partition(partition)
+            if here.pointee.versions != there.pointee.versions { fail("\(name) replayed twice: two versions") }
+            if here.pointee.latestOwnStamp != there.pointee.latestOwnStamp { fail("\(name) replayed twice: two pasts") }
+            if here.pointee.settleCut != there.pointee.settleCut { fail("\(name) replayed twice: two cuts") }
+        }
+    }
+
+    /// Nothing that was told to anybody is missing.
+    private func checkWhole(_ index: Int, _ node: ClusterNode) {
+        for other in members where other != index {
+            guard let peer = slots[other].node else { continue }
+            for partition in Self.watchedPartitions {
+                let told = peer.versions(partition)[node.replica]
+                if !node.versions(partition).covers(told) {
+                    fail("node \(slots[index].number) came back without \(told), which \(slots[other].number) has")
+                }
+            }
+        }
+    }
+}
