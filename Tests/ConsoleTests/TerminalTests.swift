@@ -41,6 +41,8 @@ import Testing
         try stage.run("EXEC", shows: "1) OK\r\n")
         try stage.run("3 PING", shows: "PONG\r\nPONG\r\nPONG\r\n")
         try stage.run("GET a | tr 1 7", shows: "7\r\n")
+        // Until then the terminal belongs to what runs, and so does Ctrl-D.
+        try stage.terminal.wait(for: stage.prompt("[3]"))
         try stage.terminal.type("\u{4}")
         #expect(stage.terminal.waitForExit() == 0)
         #expect(stage.terminal.isCooked)
