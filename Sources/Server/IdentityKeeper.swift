@@ -17,14 +17,15 @@ final class IdentityKeeper: @unchecked Sendable {
 
     init(_ file: consuming IdentityFile<SystemDisk>) { self.file = file }
 
-    /// Twice as often as needed; `logPosition` is how far the log is on the disk.
-    func renewLease(nowMilliseconds now: Int64, logPosition: UInt64) throws(StorageError) {
+    /// Stamps up to `now` are in use. `logPosition` is how far the log is on the disk. Returns up to when stamps may be
+    /// handed out from here on; written twice as often as needed.
+    func renewLease(nowMilliseconds now: Int64, logPosition: UInt64) throws(StorageError) -> Int64 {
         try lock.withLock { (_) throws(StorageError) in
-            let lease = file.identity.leaseUnixMilliseconds
-            guard lease < UInt64(max(now + Self.leaseMilliseconds / 2, 0)) || file.identity.isClean else { return }
-            try file.renew(
-                leaseUnixMilliseconds: max(lease, UInt64(max(now + Self.leaseMilliseconds, 0))),
-                logPosition: logPosition)
+            let lease = Int64(file.identity.leaseUnixMilliseconds)
+            if lease >= now + Self.leaseMilliseconds / 2, !file.identity.isClean { return lease }
+            let renewed = max(lease, now + Self.leaseMilliseconds)
+            try file.renew(leaseUnixMilliseconds: UInt64(max(renewed, 0)), logPosition: logPosition)
+            return renewed
         }
     }
 

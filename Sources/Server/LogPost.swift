@@ -35,6 +35,10 @@ final class LogPost: Sendable {
     /// Of the log: everything before is on the disk. Told before the window's is.
     let durableEnd = Atomic<UInt64>(0)
     let isRunning = Atomic<Bool>(false)
+    /// Unix milliseconds up to which the disk knows that stamps may be handed out.
+    let leaseMilliseconds = Atomic<Int64>(.max)
+    /// Whether this node has all that it ever wrote under its name, or still asks its peers for it.
+    let knowsOwnPast = Atomic<Bool>(true)
     private let requests = Guarded<[Request]>([])
 
     /// With `everysec` no more than this may be lost, so no more is taken while the disk stands still.
@@ -90,7 +94,8 @@ final class LogPost: Sendable {
     /// By a loop, because the log thread may be what stands still.
     func lookAtAge(nowMilliseconds: Int64) {
         let since = unsyncedSinceMilliseconds.load(ordering: .relaxed)
-        if since > 0, nowMilliseconds - since > Self.unsyncedMillisecondsMax {
+        let isOld = since > 0 && nowMilliseconds - since > Self.unsyncedMillisecondsMax
+        if isOld || nowMilliseconds > leaseMilliseconds.load(ordering: .relaxed) {
             holdsWrites.store(true, ordering: .relaxed)
         }
     }

@@ -5,6 +5,7 @@
 /// until there is room again clients' writes are refused and peers' frames wait.
 import Base
 import Commands
+import Engine
 import OS
 import Options
 import Replication
@@ -27,6 +28,7 @@ final class LogThread {
     private var lastSyncMilliseconds: Int64 = 0
     private var lastWriteMilliseconds: Int64 = 0
     private var nextRoomMilliseconds: Int64 = 0
+    private var nextLeaseMilliseconds: Int64 = 0
     private var nextReportMilliseconds: Int64 = 0
     private var wantsSync = false
     private var isEnding = false
@@ -36,6 +38,7 @@ final class LogThread {
     /// While there is something to write: longer pauses make larger batches.
     private static let paceMilliseconds = 5
     private static let syncMilliseconds: Int64 = 1000
+    private static let leaseCheckMilliseconds: Int64 = 250
     /// With the policy `no` peers and snapshots still want to know what is on the disk.
     /// After a snapshot that failed.
     private static let retryMilliseconds: Int64 = 60_000
@@ -68,7 +71,8 @@ final class LogThread {
         }
         do throws(StorageError) {
             let end = try writer.finishCleanly()
-            try post.keeper.markClean(logPosition: end)
+            // Who still asks for its past has to ask again.
+            if post.knowsOwnPast.load(ordering: .acquiring) { try post.keeper.markClean(logPosition: end) }
         } catch {
             post.die(error)
         }
@@ -85,13 +89,27 @@ final class LogThread {
             }
         }
         let now = SystemClock.wallMilliseconds
-        try post.keeper.renewLease(nowMilliseconds: now, logPosition: writer.durablePosition)
+        try renewLease(now)
         try lookForRoom(now)
         try writeAll(now)
         try syncIfDue()
         letWritesGoOn()
         askForSnapshot()
         if now >= nextReportMilliseconds { publish(now) }
+    }
+
+    /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's.
+    private func renewLease(_ now: Int64) throws(StorageError) {
+        guard now >= nextLeaseMilliseconds || now < nextLeaseMilliseconds - Self.leaseCheckMilliseconds else { return }
+        nextLeaseMilliseconds = now + Self.leaseCheckMilliseconds
+        var latest = now
+        for partition in 0..<Slots.partitionCount {
+            shared.locks.acquire(partition)
+            latest = max(latest, shared.node.partitions[partition].pointee.momentMilliseconds)
+            shared.locks.release(partition)
+        }
+        let lease = try post.keeper.renewLease(nowMilliseconds: latest, logPosition: writer.durablePosition)
+        post.leaseMilliseconds.store(lease, ordering: .relaxed)
     }
 
     // MARK: Writing

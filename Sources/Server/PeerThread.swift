@@ -86,6 +86,7 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
             pace.note(seen, now.monotonicMilliseconds)
             let wanted = machine.turn(now)
             needsTurn = false
+            shared.log?.knowsOwnPast.store(machine.knowsOwnPast, ordering: .releasing)
             obey()
             flushAll()
             closeWhatIsDone()
