@@ -200,10 +200,23 @@ extension Command {
             let reads = (3..<max(arguments.count, 3)).contains { arguments.isWord($0, "get") }
             return reads ? ["RW", "access", "update"] : ["OW", "update"]
         }
-        let writes = (2..<max(arguments.count, 2)).contains {
-            arguments.isWord($0, "set") || arguments.isWord($0, "incrby")
+        return onlyReadsBits(arguments) ? ["RO", "access"] : ["RW", "access", "update"]
+    }
+
+    /// Whether a BITFIELD is made of GETs. One that makes no sense may write for all anybody knows.
+    private func onlyReadsBits(_ arguments: Arguments) -> Bool {
+        var index = 2
+        while index < arguments.count {
+            let following = arguments.count - index - 1
+            if arguments.isWord(index, "get"), following >= 2 {
+                index += 3
+            } else if arguments.isWord(index, "overflow"), following >= 1 {
+                index += 2
+            } else {
+                return false
+            }
         }
-        return writes ? ["RW", "access", "update"] : ["RO", "access"]
+        return true
     }
 }
 
