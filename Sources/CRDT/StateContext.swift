@@ -33,10 +33,13 @@ public struct StateContext: Sendable {
     /// Whether everything applied there has been applied here.
     public func coversAll(of other: StateContext) -> Bool { other.versions.stamps.allSatisfy { covers($0) } }
 
-    /// Whether everything that may have been settled there has been applied here.
+    /// Whether everything that may have been settled there has been applied here. Of a replica that nobody here has
+    /// heard of nothing has: a cut passes only what all members have announced, and who comes new to a cluster writes
+    /// above the cuts it finds. That speaks for those alone who take part in cuts.
     func coversSettled(of other: StateContext) -> Bool {
         other.versions.stamps.allSatisfy { stamp in
             covers(stamp) || coverage(of: stamp.replica).asCut >= other.settleCut.asCut
+                || !settleCut.isZero && !knows(stamp.replica)
         }
     }
 

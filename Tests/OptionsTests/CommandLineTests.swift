@@ -89,7 +89,8 @@ import Testing
                 printed("cat '\(Self.root)/Sources/\(module)/'*.swift '\(Self.root)/Sources/Client/'*.swift"))
             for command in [tool] + tool.visibleVerbs {
                 for flag in command.allFlags where flag.name != "help" {
-                    let isNamed = text.contains(flag.name.quoted)
+                    // By its name, or by the case of an enumeration that is made of names.
+                    let isNamed = text.contains(flag.name.quoted) || text.contains("case .\(flag.name):")
                     #expect(isNamed, "nobody asks for --\(flag.name) of a2 \(command.path)")
                 }
                 let isRun = [command.name.quoted, ".\(command.name)"].contains { text.contains($0) }
