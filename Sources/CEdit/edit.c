@@ -134,7 +134,10 @@ void a2_editor_close(a2_editor *editor) {
 
 const char *a2_editor_read(a2_editor *editor, size_t *length) {
     int count = 0;
-    a2_terminal_cook();
+    // Straight from quiet to the editor's own mode: a key that is typed while the terminal takes lines, if only for an
+    // instant, is the terminal's, and Ctrl-D or Ctrl-R would never come here. On its return the editor leaves the
+    // terminal as it found it when it was made.
+    is_quiet = 0;
     const char *text = el_gets(editor->line, &count);
     a2_terminal_quieten();
     if (!text || count <= 0) return NULL;

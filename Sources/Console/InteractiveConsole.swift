@@ -16,8 +16,9 @@ enum InteractiveConsole {
         defer { editor.close() }
         session.showPush = { push in editor.printAbove(text(of: push, session)) }
         session.askLine = { question in
-            Terminal.print(question)
+            // First: whoever answers at once must meet a terminal that takes lines.
             a2_terminal_cook()
+            Terminal.print(question)
             defer { a2_terminal_quieten() }
             return readAnswer(session)
         }
