@@ -43,8 +43,8 @@ public enum ManualPages {
         let pages = names.compactMap { $0.split(separator: ".").count < 2 ? nil : $0 }.filter { $0 != "a2.1" }
         return text
             + Mdoc.seeAlso(pages.map { "\($0.dropLast(2))(\($0.suffix(1)))" })
-            + ".Sh CAVEATS\nThis version keeps data in memory only: a node that ends comes back empty and takes its data\n"
-            + "from its peers, where it has some.\n"
+            + ".Sh CAVEATS\nLinks between nodes are not encrypted, and strings, counters and bitmaps are all the types there\n"
+            + "are.\n"
     }
 
     private static var serve: String {
