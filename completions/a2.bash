@@ -43,7 +43,7 @@ _a2() {
         [[ ${COMP_WORDS[2]} == console ]] && index=3
         for ((; index < COMP_CWORD; index++)); do
             case ${COMP_WORDS[index]} in
-            -h | --host | -p | --port | -s | --socket | -u | --uri | --user | -a | --password | --password-file | --node | -c | --command | -n | --database | -r | --repeat | -i | --interval | -X | --tag | --pattern | --count | --color)
+            -h | --host | -p | --port | -s | --socket | -u | --uri | --user | -a | --password | --password-file | --node | -c | --command | -n | --database | -t | --timeout | -r | --repeat | -i | --interval | -X | --tag | -d | --delimiter | -D | --reply-delimiter | --pattern | --count | --color)
                 [[ ${COMP_WORDS[index + 1]} == "=" ]] && ((index++))
                 ((index++))
                 ;;
@@ -52,12 +52,12 @@ _a2() {
             esac
         done
         case $previous in
-        -h | --host | -p | --port | -u | --uri | --user | -a | --password | --node | -c | --command | -n | --database | -r | --repeat | -i | --interval | -X | --tag | --pattern | --count) return ;;
+        -h | --host | -p | --port | -u | --uri | --user | -a | --password | --node | -c | --command | -n | --database | -t | --timeout | -r | --repeat | -i | --interval | -X | --tag | -d | --delimiter | -D | --reply-delimiter | --pattern | --count) return ;;
         -s | --socket) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --password-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --color) words="auto always never" ;;
         esac
-        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --askpass --password-file --node -c --command -n --database -2 --resp2 -3 --resp3 -r --repeat -i --interval -x --stdin -X --tag --no-fail --read-only --yes --raw --no-raw --csv --table --stat --latency --latency-history --memkeys --hotkeys --bigkeys --scan --pattern --count --pipe --json --color -q --quiet --help"
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --askpass --password-file --node -c --command -n --database -4 --ipv4 -6 --ipv6 -t --timeout -2 --resp2 -3 --resp3 -r --repeat -i --interval -x --stdin -X --tag --quoted-input -e --fail --no-fail --read-only --yes --raw --no-raw -d --delimiter -D --reply-delimiter --csv --table --stat --latency --latency-history --memkeys --hotkeys --bigkeys --scan --pattern --count --pipe --json --color -q --quiet --help"
         ;;
     "bench run" | "bench "-*)
         index=2

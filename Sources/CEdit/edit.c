@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,12 @@ int a2_terminal_cook(void) {
     tcsetattr(0, TCSANOW, &cooked);
     is_quiet = 0;
     return 1;
+}
+
+void a2_terminal_suspend(void) {
+    int was_quiet = a2_terminal_cook();
+    raise(SIGSTOP);
+    if (was_quiet) a2_terminal_quieten();
 }
 
 static a2_editor *editor_of(EditLine *line) {
@@ -122,6 +129,8 @@ a2_editor *a2_editor_open(void *context, const struct a2_editor_calls *calls) {
     el_set(editor->line, EL_GETCFN, read_character);
     bind_keys(editor->line);
     el_source(editor->line, NULL);
+    // The editor shows its first prompt before it takes the terminal: a key typed between is not to be shown twice.
+    a2_terminal_quieten();
     return editor;
 }
 
@@ -164,6 +173,13 @@ void a2_editor_delete(a2_editor *editor, int count) { el_deletestr(editor->line,
 int a2_editor_insert(a2_editor *editor, const char *text) { return el_insertstr(editor->line, text); }
 
 void a2_editor_redraw(a2_editor *editor) { el_set(editor->line, EL_REFRESH); }
+
+void a2_editor_suspend(a2_editor *editor) {
+    el_set(editor->line, EL_PREP_TERM, 0);
+    raise(SIGSTOP);
+    el_set(editor->line, EL_PREP_TERM, 1);
+    el_resize(editor->line);
+}
 
 void a2_editor_resize(a2_editor *editor) { el_resize(editor->line); }
 

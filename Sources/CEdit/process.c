@@ -1,4 +1,4 @@
-// Signals, secrets and shells. See CEdit.h.
+// Signals, crashes and shells. See CEdit.h.
 #define _GNU_SOURCE 1
 #include "CEdit.h"
 
@@ -21,6 +21,7 @@ static void note(int number) {
     int former = errno;
     if (number == SIGINT) signalled |= A2_SIGNALLED_INTERRUPT;
     else if (number == SIGWINCH) signalled |= A2_SIGNALLED_RESIZE;
+    else if (number == SIGTSTP) signalled |= A2_SIGNALLED_SUSPEND;
     else signalled |= A2_SIGNALLED_END;
     uint64_t one = 1;
     if (write(wake_descriptor, &one, sizeof one) < 0) errno = former;
@@ -35,6 +36,12 @@ int a2_console_signals_open(void) {
     for (int index = 0; index < CAUGHT_COUNT; index++) sigaction(caught[index], &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     return wake_descriptor;
+}
+
+void a2_console_signals_suspend(void) {
+    struct sigaction action = {.sa_handler = note};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTSTP, &action, NULL);
 }
 
 int a2_console_signals_take(void) {
@@ -53,40 +60,45 @@ int a2_console_signals_peek(void) { return (int)signalled; }
 
 void a2_console_signals_default(void) {
     for (int index = 0; index < CAUGHT_COUNT; index++) signal(caught[index], SIG_DFL);
+    signal(SIGTSTP, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
 }
 
-int a2_read_secret(const char *prompt, char *text, size_t capacity) {
-    int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC);
-    if (terminal < 0) return -errno;
-    struct termios former;
-    if (tcgetattr(terminal, &former) < 0) {
-        close(terminal);
-        return -ENOTTY;
+// MARK: Crashes
+
+static const int fatal[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
+enum { FATAL_COUNT = sizeof fatal / sizeof fatal[0] };
+static struct sigaction former_fatal[FATAL_COUNT];
+static struct termios former_terminal;
+static volatile sig_atomic_t is_screen_taken;
+
+// Only calls that signal handlers may make. The signal comes again, to whoever had it before, once this returns.
+static void give_back(int number) {
+    tcsetattr(0, TCSANOW, &former_terminal);
+    static const char screen[] = "\033[?25h\033[?1049l";
+    static const char line[] = "\033[?2004l\033[0m\n";
+    if (is_screen_taken && write(1, screen, sizeof screen - 1) < 0) is_screen_taken = 0;
+    if (write(1, line, sizeof line - 1) < 0) is_screen_taken = 0;
+    for (int index = 0; index < FATAL_COUNT; index++) {
+        if (fatal[index] == number) sigaction(number, &former_fatal[index], NULL);
     }
-    struct termios silent = former;
-    silent.c_lflag &= ~(tcflag_t)(ECHO);
-    tcsetattr(terminal, TCSAFLUSH, &silent);
-    size_t length = 0;
-    int failed = write(terminal, prompt, strlen(prompt)) < 0;
-    while (!failed && length + 1 < capacity) {
-        char byte;
-        ssize_t count = read(terminal, &byte, 1);
-        if (count < 0 && errno == EINTR && !signalled) continue;
-        if (count <= 0) {
-            failed = 1;
-        } else if (byte == '\n' || byte == '\r') {
-            break;
-        } else {
-            text[length++] = byte;
-        }
-    }
-    text[length] = 0;
-    tcsetattr(terminal, TCSAFLUSH, &former);
-    if (write(terminal, "\n", 1) < 0) failed = 1;
-    close(terminal);
-    return failed ? -EINTR : (int)length;
+    raise(number);
 }
+
+void a2_terminal_guard(void) {
+    if (tcgetattr(0, &former_terminal) < 0) return;
+    // A stack that has run over has no room for a handler.
+    static char stack[64 * 1024];
+    stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
+    sigaltstack(&alternate, NULL);
+    struct sigaction action = {.sa_handler = give_back, .sa_flags = SA_ONSTACK};
+    sigfillset(&action.sa_mask);
+    for (int index = 0; index < FATAL_COUNT; index++) sigaction(fatal[index], &action, &former_fatal[index]);
+}
+
+void a2_terminal_screen(int is_taken) { is_screen_taken = is_taken; }
+
+// MARK: Shells
 
 int a2_run_shell(const char *command, const void *bytes, size_t count) {
     int ends[2];

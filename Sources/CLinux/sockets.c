@@ -203,6 +203,8 @@ int a2_resolve(const char *name, uint16_t port, int numeric, struct a2_address *
     return count;
 }
 
+int a2_address_is_ipv6(const struct a2_address *address) { return storage(address).ss_family == AF_INET6; }
+
 int a2_address_is_loopback(const struct a2_address *address) {
     struct sockaddr_storage full = storage(address);
     return is_loopback(&full);

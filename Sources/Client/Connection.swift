@@ -228,7 +228,11 @@ public final class Connection {
         }
         let addresses: [SocketAddress]
         do {
-            addresses = try SocketAddress.resolve(endpoint.host, port: endpoint.port)
+            let found = try SocketAddress.resolve(endpoint.host, port: endpoint.port)
+            let isFirst = { (address: SocketAddress) in
+                endpoint.family == .any || address.isIPv6 == (endpoint.family == .preferSix)
+            }
+            addresses = found.filter(isFirst) + found.filter { !isFirst($0) }
         } catch { throw .connect("cannot connect to \(endpoint): \(error.reason)") }
         var failure = ClientError.connect("cannot connect to \(endpoint): the name has no address")
         for address in addresses {

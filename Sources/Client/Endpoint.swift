@@ -3,6 +3,10 @@
 public struct Endpoint: Sendable, Equatable {
     public static let portDefault: UInt16 = 6379
 
+    public enum Family: Sendable {
+        case any, preferFour, preferSix
+    }
+
     public var host: String
     public var port: UInt16
     /// A socket in the file system; host and port are not looked at then.
@@ -10,6 +14,8 @@ public struct Endpoint: Sendable, Equatable {
     public var user: String?
     public var password: String?
     public var database: Int
+    /// Which addresses of a name are tried first.
+    public var family = Family.any
     /// What the operator calls this node; nil when it has no name.
     public var name: String?
 

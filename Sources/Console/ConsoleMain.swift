@@ -27,7 +27,9 @@ public enum ConsoleMain {
         guard signals >= 0 else { throw .usage("cannot watch for signals") }
         let session = Session(
             plan.endpoint, settings: plan.settings, nodes: plan.nodes, givenNodes: plan.givenNodes,
-            version: plan.version, isInteractive: plan.way == .lines && plan.isOnTerminal, signals: signals)
+            version: plan.version, timeoutMilliseconds: plan.timeoutMilliseconds,
+            isInteractive: plan.way == .lines && plan.isOnTerminal, signals: signals)
+        if plan.isOnTerminal { a2_terminal_guard() }
         switch plan.way {
         case .lines: return plan.isOnTerminal ? InteractiveConsole.run(session) : script(session)
         case .commands(let lines): return commands(lines, session)

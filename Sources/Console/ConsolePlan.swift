@@ -1,5 +1,4 @@
 /// The arguments of `a2 console`, read: where to connect, and what to do there.
-import CEdit
 import Client
 import OS
 import Options
@@ -22,6 +21,7 @@ struct ConsolePlan {
     var way = Way.lines
     var repetitions = 1
     var intervalMilliseconds = 0
+    var timeoutMilliseconds = 5000
     var pattern: [UInt8]?
     var count = 0
     let isOnTerminal: Bool
@@ -32,9 +32,13 @@ struct ConsolePlan {
         var operands = arguments.operands
         try readEndpoint(arguments, environment, &operands)
         try readSettings(arguments, environment)
+        if let timeout = try arguments.duration("timeout") {
+            guard timeout.milliseconds > 0 else { throw arguments.usage("--timeout: longer than 0") }
+            timeoutMilliseconds = timeout.milliseconds
+        }
         if let times = try arguments.integer("repeat", in: -1...Int.max) { repetitions = times }
         if let interval = try arguments.duration("interval") { intervalMilliseconds = interval.milliseconds }
-        pattern = arguments.value("pattern").map { Array($0.utf8) }
+        pattern = try arguments.value("pattern").map { try word($0, arguments) }
         count = try arguments.integer("count", in: 1...1_000_000_000) ?? 0
         try readWay(arguments, operands)
     }
@@ -57,6 +61,10 @@ struct ConsolePlan {
         if let host = arguments.value("host") { endpoint.host = host }
         if let port = try arguments.integer("port", in: 1...65535) { endpoint.port = UInt16(port) }
         if let path = arguments.value("socket") { endpoint.socketPath = path }
+        if arguments.has("ipv4"), arguments.has("ipv6") { throw arguments.usage("-4 and -6 exclude each other") }
+        if arguments.has("ipv4") { endpoint.family = .preferFour }
+        if arguments.has("ipv6") { endpoint.family = .preferSix }
+        for index in givenNodes.indices { givenNodes[index].family = endpoint.family }
         if let user = arguments.value("user") { endpoint.user = user }
         if let database = try arguments.integer("database", in: 0...Int(Int32.max)) { endpoint.database = database }
         if let password = try password(arguments, environment) {
@@ -85,10 +93,10 @@ struct ConsolePlan {
             } catch { throw arguments.usage("--password-file: \(error)") }
         }
         if arguments.has("askpass") {
-            var text = [CChar](repeating: 0, count: 1024)
-            let length = a2_read_secret("Password: ", &text, text.count)
-            guard length >= 0 else { throw arguments.usage("--askpass needs a terminal") }
-            return String(decoding: text.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard let answer = Terminal.askSecret("Password: ") else {
+                throw arguments.usage("--askpass needs a terminal")
+            }
+            return answer
         }
         if let variable = environment["REDISCLI_AUTH"], !variable.isEmpty { return variable }
         return nil
@@ -100,6 +108,11 @@ struct ConsolePlan {
             throw arguments.usage("--raw, --no-raw, --json, --csv and --table exclude each other")
         }
         settings.format = arguments.has("no-raw") ? .typed : formats.first.flatMap { ReplyFormat(rawValue: $0) }
+        if let text = arguments.value("delimiter") { settings.delimiters.elements = Array(text.utf8) }
+        if let text = arguments.value("reply-delimiter") { settings.delimiters.replies = Array(text.utf8) }
+        if arguments.has("fail"), arguments.has("no-fail") {
+            throw arguments.usage("-e and --no-fail exclude each other")
+        }
         settings.isReadOnly = arguments.has("read-only")
         settings.isSure = arguments.has("yes")
         settings.goesOnAfterErrors = arguments.has("no-fail")
@@ -111,6 +124,15 @@ struct ConsolePlan {
         case "never": settings.usesColor = false
         default: settings.usesColor = Terminal.isTerminal(1) && !isPlain
         }
+    }
+
+    /// An argument as the bytes it stands for: with --quoted-input one in quotes is read as on a line.
+    private func word(_ text: String, _ arguments: Arguments) throws(UsageError) -> [UInt8] {
+        guard arguments.has("quoted-input") else { return Array(text.utf8) }
+        guard let words = Quoting.words(of: text), words.count == 1 else {
+            throw arguments.usage("--quoted-input: \(text) is not one word; write \"...\" around it")
+        }
+        return words[0]
     }
 
     private mutating func readWay(_ arguments: Arguments, _ operands: [String]) throws {
@@ -133,7 +155,7 @@ struct ConsolePlan {
             if arguments.has("stdin") || arguments.has("tag") { throw arguments.usage("-x needs a command") }
             return
         }
-        var words = operands.map { Array($0.utf8) }
+        var words = try operands.map { try word($0, arguments) }
         if let tag = arguments.value("tag") {
             guard let place = words.firstIndex(of: Array(tag.utf8)) else {
                 throw arguments.usage("-X: '\(tag)' is none of the arguments")

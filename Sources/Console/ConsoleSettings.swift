@@ -3,6 +3,7 @@ import Options
 
 struct ConsoleSettings {
     var format: ReplyFormat?
+    var delimiters = ReplyDelimiters()
     var showsHints = true
     var completesKeys = true
     var usesPager = false
@@ -19,7 +20,7 @@ struct ConsoleSettings {
 
     static let names = [
         "hints", "nohints", "keys", "nokeys", "pager", "nopager", "status", "nostatus", "timing", "notiming", "color",
-        "nocolor", "readonly", "noreadonly", "typed", "raw", "json", "csv", "table",
+        "nocolor", "readonly", "noreadonly", "ask", "noask", "typed", "raw", "json", "csv", "table",
     ]
 
     /// One word of `:set`; false when it is none.
@@ -37,6 +38,7 @@ struct ConsoleSettings {
         case "timing": showsTiming = isOn
         case "color": usesColor = isOn
         case "readonly": isReadOnly = isOn
+        case "ask": isSure = !isOn
         default: return false
         }
         return true
@@ -47,7 +49,7 @@ struct ConsoleSettings {
         return [
             word(showsHints, "hints"), word(completesKeys, "keys"), word(usesPager, "pager"),
             word(showsStatus, "status"), word(showsTiming, "timing"), word(usesColor, "color"),
-            word(isReadOnly, "readonly"), (format ?? .typed).rawValue,
+            word(isReadOnly, "readonly"), word(!isSure, "ask"), (format ?? .typed).rawValue,
         ].joined(separator: " ")
     }
 }

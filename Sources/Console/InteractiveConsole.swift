@@ -14,6 +14,7 @@ enum InteractiveConsole {
             return ExitStatus.internalError
         }
         defer { editor.close() }
+        a2_console_signals_suspend()
         session.showPush = { push in editor.printAbove(text(of: push, session)) }
         session.askLine = { question in
             // First: whoever answers at once must meet a terminal that takes lines.
@@ -55,9 +56,16 @@ enum InteractiveConsole {
                 editor.remember(line)
                 history?.append(line)
             }
-            if !isBlank { _ = session.run(line: line) }
+            if !isBlank { stopAhead(session.run(line: line), session, editor) }
         }
         return session.isQuitting && a2_console_signals_peek() & Int32(A2_SIGNALLED_END) != 0 ? 143 : 0
+    }
+
+    /// What was typed or pasted ahead is not for a user who pressed Ctrl-C, nor for a server that is not there.
+    private static func stopAhead(_ status: Int32, _ session: Session, _ editor: LineEditor) {
+        guard session.output.isStopped || status == 130 || status == ExitStatus.network else { return }
+        let dropped = editor.dropAhead()
+        if dropped > 0 { Terminal.print("\(dropped) pasted lines were not run.\n") }
     }
 
     /// A line that cannot be split, roughly, so that a secret with an open quote is recognized all the same.
@@ -76,11 +84,14 @@ enum InteractiveConsole {
         while true {
             var interests = [Readiness(0), Readiness(session.signals)]
             _ = Readiness.wait(&interests, timeoutMilliseconds: -1)
-            if a2_console_signals_peek() != 0 {
-                if a2_console_signals_take() & Int32(A2_SIGNALLED_END) != 0 { session.isQuitting = true }
+            let bits = a2_console_signals_take()
+            if bits & Int32(A2_SIGNALLED_SUSPEND) != 0 { a2_terminal_suspend() }
+            if bits & Int32(A2_SIGNALLED_INTERRUPT | A2_SIGNALLED_END) != 0 {
+                if bits & Int32(A2_SIGNALLED_END) != 0 { session.isQuitting = true }
                 Terminal.print("\n")
                 return nil
             }
+            guard interests[0].isReadable else { continue }
             guard let byte = StandardInput.byte() else { return nil }
             if byte == 0x0A { return String(decoding: answer, as: UTF8.self).trimmingBlanks }
             answer.append(byte)

@@ -12,20 +12,21 @@ import RESP
     import Glibc
 #endif
 
+/// Several parts: what pasted lines do is in LineEditor+Paste.swift.
 final class LineEditor {
-    private let session: Session
-    private var editor: OpaquePointer?
-    private var pending: [UInt8] = []
-    private var pendingAt = 0
+    let session: Session
+    private(set) var editor: OpaquePointer?
+    private var input = TerminalInput()
+    var pasted = PastedLines()
     private var promptText = strdup("")
     private var rightText = strdup("")
     /// What stands at the right now.
     private var shownRight = ""
     private var isFinishing = false
-    private(set) var wasInterrupted = false
-    private(set) var isEnding = false
+    var wasInterrupted = false
+    var isEnding = false
     private var isReading = false
-    private let isDumb: Bool
+    let isDumb: Bool
     private var nextAttempt: Int64 = 0
     let status: StatusLine?
     private let colonNames: [String]
@@ -64,24 +65,50 @@ final class LineEditor {
 
     /// The next line; nil at the end or after Ctrl-C, which `wasInterrupted` tells apart.
     func read() -> String? {
-        guard let editor else { return nil }
         wasInterrupted = false
+        input.fillAhead()
+        while true {
+            if let line = nextPastedLine() { return line }
+            if wasInterrupted || isEnding { return nil }
+            if let line = edit() { return line }
+            // What was pasted ended the editing, for the user to be asked.
+            guard pasted.isUndecided else { return nil }
+            decide()
+        }
+    }
+
+    private func edit() -> String? {
+        guard let editor else { return nil }
         isReading = true
         isFinishing = false
-        defer { isReading = false }
+        // Only here: a program that the console starts would be surprised by the marks.
+        if !isDumb { Terminal.print("\u{1B}[?2004h") }
+        defer {
+            isReading = false
+            if !isDumb { Terminal.print("\u{1B}[?2004l") }
+        }
         var length = 0
         guard let text = a2_editor_read(editor, &length) else {
-            if wasInterrupted { a2_editor_reset(editor) }
+            if wasInterrupted || pasted.isUndecided { a2_editor_reset(editor) }
             return nil
         }
         return String(decoding: UnsafeRawBufferPointer(start: text, count: length), as: UTF8.self)
+    }
+
+    /// Forgets what was typed or pasted ahead; the number of pasted lines among it.
+    @discardableResult
+    func dropAhead() -> Int {
+        input.clear()
+        return pasted.clear()
     }
 
     // MARK: The loop
 
     private func readByte() -> Int32 {
         while true {
-            let bits = a2_console_signals_take()
+            // Not for each key of many: that would be three system calls.
+            let isQuiet = input.hasKeys && a2_console_signals_peek() == 0
+            let bits = isQuiet ? 0 : a2_console_signals_take()
             if bits & Int32(A2_SIGNALLED_END) != 0 {
                 isEnding = true
                 return Int32(A2_EDITOR_END)
@@ -89,9 +116,7 @@ final class LineEditor {
             if bits & Int32(A2_SIGNALLED_INTERRUPT) != 0 {
                 wasInterrupted = true
                 finish()
-                pending = []
-                pendingAt = 0
-                tcflush(0, Int32(TCIFLUSH))
+                dropAhead()
                 return Int32(A2_EDITOR_INTERRUPTED)
             }
             if bits & Int32(A2_SIGNALLED_RESIZE) != 0, let editor {
@@ -99,11 +124,16 @@ final class LineEditor {
                 a2_editor_resize(editor)
                 a2_editor_redraw(editor)
             }
-            if pendingAt < pending.count {
-                let byte = pending[pendingAt]
-                pendingAt += 1
+            if bits & Int32(A2_SIGNALLED_SUSPEND) != 0 { suspend() }
+            if let rest = pasted.takeRest() { insert(rest) }
+            switch input.next() {
+            case .key(let byte):
                 if byte == 0x0A || byte == 0x0D { finish() }
                 return Int32(byte)
+            case .paste(let bytes):
+                if take(paste: bytes) { return Int32(A2_EDITOR_INTERRUPTED) }
+                continue
+            case nil: break
             }
             serve()
             var interests = [Readiness(0), Readiness(session.signals)]
@@ -113,18 +143,18 @@ final class LineEditor {
             interests += status?.interests ?? []
             let timeout = session.connection == nil ? 500 : status?.timeoutMilliseconds ?? -1
             _ = Readiness.wait(&interests, timeoutMilliseconds: timeout)
-            if interests[0].isReadable, !fill() { return Int32(A2_EDITOR_END) }
+            if interests[0].isReadable, !input.fill() { return Int32(A2_EDITOR_END) }
         }
     }
 
-    /// False at the end of the terminal.
-    private func fill() -> Bool {
-        var space = [UInt8](repeating: 0, count: 64 * 1024)
-        let count = Glibc.read(0, &space, space.count)
-        if count < 0 { return errno == EINTR || errno == EAGAIN }
-        pending = Array(space.prefix(count))
-        pendingAt = 0
-        return count > 0
+    /// Ctrl-Z: the shell gets a terminal as it knows it, and the line is there again afterwards.
+    private func suspend() {
+        guard let editor else { return }
+        erase()
+        if !isDumb { Terminal.print("\u{1B}[?2004l") }
+        a2_editor_suspend(editor)
+        if !isDumb { Terminal.print("\u{1B}[?2004h") }
+        a2_editor_redraw(editor)
     }
 
     /// What the server and the cluster have to say.
@@ -162,13 +192,11 @@ final class LineEditor {
     }
 
     /// Goes to where the prompt begins, however many rows the line has, and clears from there.
-    private func erase() {
-        guard let editor, !isDumb else { return }
+    func erase() {
+        guard editor != nil, !isDumb else { return }
         var (rows, columns): (Int32, Int32) = (0, 0)
         a2_terminal_size(&rows, &columns)
-        var (length, cursor) = (0, 0)
-        let start = a2_editor_line(editor, &length, &cursor)
-        let before = String(decoding: UnsafeRawBufferPointer(start: start, count: cursor), as: UTF8.self)
+        let before = lineAtCursor.before
         let up = (displayWidth(session.prompt.text) + displayWidth(before)) / max(Int(columns), 1)
         Terminal.print("\r" + (up > 0 ? "\u{1B}[\(up)A" : "") + "\u{1B}[J")
     }
@@ -181,11 +209,13 @@ final class LineEditor {
         return promptText
     }
 
-    private var line: String {
-        guard let editor else { return "" }
+    private var line: String { lineAtCursor.before + lineAtCursor.behind }
+
+    var lineAtCursor: (before: String, behind: String) {
+        guard let editor else { return ("", "") }
         var (length, cursor) = (0, 0)
-        let start = a2_editor_line(editor, &length, &cursor)
-        return String(decoding: UnsafeRawBufferPointer(start: start, count: length), as: UTF8.self)
+        let bytes = UnsafeRawBufferPointer(start: a2_editor_line(editor, &length, &cursor), count: length)
+        return (String(decoding: bytes[..<cursor], as: UTF8.self), String(decoding: bytes[cursor...], as: UTF8.self))
     }
 
     private func rightPrompt() -> UnsafeMutablePointer<CChar>? {
@@ -210,6 +240,31 @@ final class LineEditor {
         return String(text.prefix(room - 1)) + (session.settings.isUnicode ? "…" : "~")
     }
 
+    /// Takes what was pasted where one line fits, false; else it has become `pasted`, true, and the editing ends.
+    private func take(paste bytes: [UInt8]) -> Bool {
+        let text = PastedLines.text(bytes)
+        if isSearching {
+            input.type(text.filter { $0 != 0x0A })
+            return false
+        }
+        guard text.contains(0x0A) else {
+            insert(String(decoding: text, as: UTF8.self))
+            return false
+        }
+        finish()
+        let (before, behind) = lineAtCursor
+        pasted.offer(text, before: before, behind: behind)
+        erase()
+        return true
+    }
+
+    private func insert(_ text: String) {
+        guard let editor, !text.isEmpty else { return }
+        erase()
+        _ = a2_editor_insert(editor, text)
+        a2_editor_redraw(editor)
+    }
+
     /// Clears what stands at the right, before the line scrolls away.
     private func finish() {
         isFinishing = true
@@ -217,15 +272,13 @@ final class LineEditor {
     }
 
     /// While the history is searched the line has a second one below it.
-    private var isSearching: Bool { line.contains("\n") }
+    var isSearching: Bool { line.contains("\n") }
 
     // MARK: Completion
 
     private func complete() {
         guard let editor else { return }
-        var (length, cursor) = (0, 0)
-        let start = a2_editor_line(editor, &length, &cursor)
-        let before = String(decoding: UnsafeRawBufferPointer(start: start, count: cursor), as: UTF8.self)
+        let before = lineAtCursor.before
         guard let completion = Completion(before, catalog: session.catalog) else { return }
         var words = completion.candidates(
             session.catalog, colonCommands: colonNames, nodes: session.allNodes.map(\.label),

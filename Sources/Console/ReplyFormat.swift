@@ -9,12 +9,15 @@ enum ReplyFormat: String, Sendable, CaseIterable {
     case raw, json, csv, table
 
     /// Prints one reply and the end of its line.
-    func write(_ reply: ReplyValue, to output: Output, style: ReplyStyle = ReplyStyle()) {
+    func write(
+        _ reply: ReplyValue, to output: Output, style: ReplyStyle = ReplyStyle(),
+        delimiters: ReplyDelimiters = ReplyDelimiters()
+    ) {
         switch self {
         case .typed: TypedFormat(output: output, style: style).write(reply, indent: "")
         case .raw:
-            RawFormat(output: output).write(reply)
-            output.append(0x0A)
+            RawFormat(output: output, delimiter: delimiters.elements).write(reply)
+            output.append(delimiters.replies)
         case .csv:
             CSVFormat(output: output).write(reply)
             output.append(0x0A)
@@ -24,6 +27,12 @@ enum ReplyFormat: String, Sendable, CaseIterable {
         case .table: TableFormat(output: output, style: style).write(reply)
         }
     }
+}
+
+/// What separates raw replies and what is in them.
+struct ReplyDelimiters: Sendable {
+    var elements: [UInt8] = [0x0A]
+    var replies: [UInt8] = [0x0A]
 }
 
 struct ReplyStyle: Sendable {
@@ -114,6 +123,7 @@ private struct TypedFormat {
 
 private struct RawFormat {
     let output: Output
+    let delimiter: [UInt8]
 
     func write(_ reply: ReplyValue) {
         switch reply {
@@ -125,13 +135,13 @@ private struct RawFormat {
         case .array(let elements), .set(let elements), .push(let elements):
             for (index, element) in elements.enumerated() {
                 if output.isStopped { return }
-                if index > 0 { output.append(0x0A) }
+                if index > 0 { output.append(delimiter) }
                 write(element)
             }
         case .map(let pairs):
             for (index, pair) in pairs.enumerated() {
                 if output.isStopped { return }
-                if index > 0 { output.append(0x0A) }
+                if index > 0 { output.append(delimiter) }
                 write(pair.key)
                 output.append(0x20)
                 write(pair.value)

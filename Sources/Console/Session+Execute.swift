@@ -28,7 +28,7 @@ extension Session {
         var status = ExitStatus.success
         for _ in 0..<count {
             status = run(words: words)
-            if output.isStopped || isQuitting { break }
+            if output.isStopped || isQuitting || status == 130 { break }
         }
         return status
     }
@@ -107,11 +107,11 @@ extension Session {
         }
         if settings.usesPager, isInteractive {
             output.capture()
-            format.write(reply, to: output, style: style)
+            format.write(reply, to: output, style: style, delimiters: settings.delimiters)
             page(output.captured())
             return
         }
-        format.write(reply, to: output, style: style)
+        format.write(reply, to: output, style: style, delimiters: settings.delimiters)
     }
 
     /// Replies that are lines for people.
@@ -245,7 +245,7 @@ extension Session {
                 return ExitStatus.negative
             }
             output.capture()
-            (settings.format ?? .raw).write(reply, to: output)
+            (settings.format ?? .raw).write(reply, to: output, delimiters: settings.delimiters)
             let bytes = output.captured()
             let status = bytes.withView { a2_run_shell(shell, $0.start, $0.count) }
             return status < 0 ? fail("cannot start a shell", ExitStatus.internalError) : status

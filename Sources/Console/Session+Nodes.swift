@@ -79,7 +79,7 @@ extension Session {
             // One that was closed meanwhile shows it when it is read.
             if (try? known.receive()) != nil || known.isOpen { return known }
         }
-        let made = try Connection(node, protocolVersion: version)
+        let made = try Connection(node, protocolVersion: version, timeoutMilliseconds: timeoutMilliseconds)
         others[node.description] = made
         return made
     }

@@ -22,6 +22,8 @@ final class Session {
     let givenNodes: [Endpoint]
     private(set) var endpoint: Endpoint
     let version: Connection.ProtocolVersion
+    /// Of connecting.
+    let timeoutMilliseconds: Int
     private(set) var connection: Connection?
     var prompt: PromptState
     var catalog = Catalog.builtIn
@@ -42,13 +44,14 @@ final class Session {
 
     init(
         _ endpoint: Endpoint, settings: ConsoleSettings, nodes: NamedNodes, givenNodes: [Endpoint],
-        version: Connection.ProtocolVersion, isInteractive: Bool, signals: Int32
+        version: Connection.ProtocolVersion, timeoutMilliseconds: Int, isInteractive: Bool, signals: Int32
     ) {
         self.endpoint = endpoint
         self.settings = settings
         self.nodes = nodes
         self.givenNodes = givenNodes
         self.version = version
+        self.timeoutMilliseconds = timeoutMilliseconds
         self.isInteractive = isInteractive
         self.signals = signals
         isTerminalOutput = Terminal.isTerminal(1)
@@ -66,7 +69,7 @@ final class Session {
     // MARK: Connecting
 
     /// Connects where the last connection was, or elsewhere; the database is the one the prompt shows.
-    func connect(to other: Endpoint? = nil, timeoutMilliseconds: Int = 5000) throws(ClientError) {
+    func connect(to other: Endpoint? = nil, timeoutMilliseconds: Int? = nil) throws(ClientError) {
         var target = other ?? endpoint
         if other == nil {
             target.database = prompt.isConnected || connection != nil ? prompt.database : endpoint.database
@@ -77,7 +80,8 @@ final class Session {
         prompt.disconnected()
         if let other { endpoint = other }
         let made = try Connection(
-            target, protocolVersion: version, timeoutMilliseconds: timeoutMilliseconds, clientName: nil,
+            target, protocolVersion: version, timeoutMilliseconds: timeoutMilliseconds ?? self.timeoutMilliseconds,
+            clientName: nil,
             mayBeUnauthenticated: isInteractive)
         connection = made
         prompt.connected(label: endpoint.label, database: target.database)
@@ -154,6 +158,7 @@ final class Session {
         let bits = a2_console_signals_take()
         if bits & Int32(A2_SIGNALLED_END) != 0 { throw .ended }
         if bits & Int32(A2_SIGNALLED_INTERRUPT) != 0 { throw .interrupted }
+        if bits & Int32(A2_SIGNALLED_SUSPEND) != 0 { a2_terminal_suspend() }
     }
 
     /// One command of the console's own, answered before anything else happens.

@@ -1,5 +1,6 @@
 /// The whole terminal, taken for a while: raw keys, the alternate screen, and both given back whatever happens.
 import Base
+import CEdit
 import Glibc
 import OS
 
@@ -24,6 +25,7 @@ final class ViewScreen {
         current.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
         current.c_iflag &= ~tcflag_t(IXON | ICRNL)
         tcsetattr(0, TCSADRAIN, &current)
+        a2_terminal_screen(1)
         Terminal.print("\u{1B}[?1049h\u{1B}[?25l\u{1B}[H\u{1B}[2J")
     }
 
@@ -33,6 +35,7 @@ final class ViewScreen {
         guard isOpen else { return }
         isOpen = false
         Terminal.print("\u{1B}[0m\u{1B}[?25h\u{1B}[?1049l")
+        a2_terminal_screen(0)
         var former = former
         tcsetattr(0, TCSADRAIN, &former)
         pthread_sigmask(SIG_SETMASK, &formerMask, nil)

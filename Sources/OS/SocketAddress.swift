@@ -24,6 +24,8 @@ public struct SocketAddress: Sendable, CustomStringConvertible {
     /// Whether it leads back to this machine.
     public var isLoopback: Bool { withUnsafePointer(to: address) { a2_address_is_loopback($0) != 0 } }
 
+    public var isIPv6: Bool { withUnsafePointer(to: address) { a2_address_is_ipv6($0) != 0 } }
+
     /// "ip:port", IPv6 in brackets.
     public var description: String {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in

@@ -35,6 +35,11 @@ extension Subcommand {
             "command", letter: "c", value: "COMMAND", isRepeatable: true, section: "What runs",
             "Run a line as if typed; may be repeated."),
         CommandFlag("database", letter: "n", value: "N", section: "Connection", "Database to select."),
+        CommandFlag("ipv4", letter: "4", section: "Connection", "Of a name's addresses, try those of IPv4 first."),
+        CommandFlag("ipv6", letter: "6", section: "Connection", "Of a name's addresses, try those of IPv6 first."),
+        CommandFlag(
+            "timeout", letter: "t", value: "TIME", section: "Connection",
+            "How long connecting may take. Default: 5s."),
         CommandFlag("resp2", letter: "2", section: "Connection", "Speak RESP2."),
         CommandFlag("resp3", letter: "3", section: "Connection", "Speak RESP3, the default."),
         CommandFlag("repeat", letter: "r", value: "N", section: "What runs", "Run the command N times; -1 for ever."),
@@ -45,11 +50,23 @@ extension Subcommand {
         CommandFlag(
             "tag", letter: "X", value: "TAG", section: "What runs",
             "Put standard input where the argument TAG stands."),
+        CommandFlag(
+            "quoted-input", section: "What runs",
+            "Read arguments and --pattern as words of a line, so that \"\\x00\" is one byte."),
+        CommandFlag("fail", letter: "e", section: "What runs", "End at the first error with its status, the default."),
         CommandFlag("no-fail", section: "What runs", "Go on after an error, and end with status 0 all the same."),
         CommandFlag("read-only", section: "What runs", "Refuse commands that write."),
-        CommandFlag("yes", section: "What runs", "Do not ask before commands that destroy much."),
+        CommandFlag(
+            "yes", section: "What runs",
+            "Do not ask before commands that destroy much, nor before running pasted lines."),
         CommandFlag("raw", section: "Output", "Print replies without quotes and numbering."),
         CommandFlag("no-raw", section: "Output", "Print replies with quotes and numbering, even to a file."),
+        CommandFlag(
+            "delimiter", letter: "d", value: "TEXT", section: "Output",
+            "What stands between the elements of a raw reply. Default: the end of a line."),
+        CommandFlag(
+            "reply-delimiter", letter: "D", value: "TEXT", section: "Output",
+            "What stands behind each raw reply. Default: the end of a line."),
         CommandFlag("csv", section: "Output", "Print replies as CSV."),
         CommandFlag("table", section: "Output", "Print replies as tables."),
         CommandFlag("stat", section: "Modes", "Print a line of figures of the server every second."),

@@ -14,7 +14,7 @@ import Testing
 
     @Test(
         "Every kind of reply looks as in redis-cli",
-        arguments: [["-3"], ["-2"]], [["--no-raw"], ["--raw"], ["--csv"]])
+        arguments: [["-3"], ["-2"]], [["--no-raw"], ["--raw"], ["--raw", "-d", "; ", "-D", " |"], ["--csv"]])
     func formats(_ version: [String], _ format: [String]) throws {
         let server = try ServerProcess.start(.redis, ServerProcess.Options(settings: [("enable-debug-command", "yes")]))
         let client = try server.connect()
@@ -81,6 +81,45 @@ import Testing
         #expect(try console(server, ["-r", "3", "-i", "1ms", "INCR", "n"]).output == "1\n2\n3\n")
         #expect(try console(server, ["--stat", "-r", "2", "-i", "1ms"]).output.contains("(+1)"))
         #expect(try console(server, ["--latency", "-i", "50ms"]).output.split(separator: " ").count == 4)
+    }
+
+    @Test("Arguments in quotes are bytes where asked for, and flags that exclude each other are refused")
+    func flags() throws {
+        let server = try ServerProcess.start(.a2)
+        #expect(try console(server, ["--quoted-input", "SET", #""\x00k""#, "'v w'"]).output == "OK\n")
+        #expect(try console(server, ["--quoted-input", "--json", "GET", #""\x00k""#]).output == "\"v w\"\n")
+        #expect(try console(server, ["--quoted-input", "--scan", "--pattern", #""\x00*""#]).output == "\0k\n")
+        #expect(try console(server, ["GET", #""\x00k""#]).output == "\n")
+        #expect(try console(server, ["--quoted-input", "GET", "a b"]).exit == .exited(2))
+        #expect(try console(server, ["-e", "-4", "-t", "2s", "PING"]).output == "PONG\n")
+        // The server listens on 127.0.0.1 alone: the other family is only preferred.
+        #expect(try console(server, ["-6", "-h", "localhost", "PING"]).output == "PONG\n")
+        for pair in [["-4", "-6"], ["-2", "-3"], ["-e", "--no-fail"], ["--scan", "--stat"], ["-t", "0"]] {
+            #expect(try console(server, pair + (pair[0] == "--scan" ? [] : ["PING"])).exit == .exited(2), "\(pair)")
+        }
+    }
+
+    @Test("Latencies come by the window, and the keys used most are found where the server counts")
+    func watching() throws {
+        let server = try ServerProcess.start(
+            .a2, ServerProcess.Options(settings: [("maxmemory-policy", "allkeys-lfu")]))
+        let client = try server.connect()
+        for key in ["cold", "hot"] { _ = try client.call("SET", key, "1") }
+        for _ in 0..<2000 { _ = try client.call("GET", "hot") }
+        let hot = try console(server, ["--hotkeys", "--json"])
+        #expect(hot.exit == .exited(0) && hot.output.contains("\"largest_key\":\"hot\""), "\(hot)")
+        #expect(try console(server, ["--hotkeys"]).output.contains("Largest string: \"hot\" with "))
+        let other = try ServerProcess.start(.a2)
+        _ = try other.connect().call("SET", "key", "1")
+        let refused = try console(other, ["--hotkeys"])
+        #expect(refused.exit == .exited(1) && refused.output.contains("LFU maxmemory policy"), "\(refused)")
+
+        let history = try console(server, ["--latency-history", "-i", "50ms", "-r", "2"])
+        let lines = history.output.split(separator: "\n")
+        #expect(history.exit == .exited(0) && lines.count == 2, "\(history)")
+        for line in lines {
+            #expect(line.hasPrefix("min: ") && line.hasSuffix(" seconds range") && line.contains("samples) -- 0.0"))
+        }
     }
 
     @Test("Nodes have names, and one command goes to all of them")

@@ -126,4 +126,42 @@ import Testing
         #expect(throws: ClientError.self) { try NamedNodes.read("[console.nodes]\nnyc = 1\n", path: "f") }
         #expect(throws: ClientError.self) { try NamedNodes.read("[console.nodes]\nnyc = \"h:0\"\n", path: "f") }
     }
+
+    @Test("Pastes are told from keys wherever the pieces end in which they come")
+    func pasteMarks() {
+        let bytes = Array("ab\u{1B}[A\u{1B}[200~x\ry\u{1B}[20\u{1B}[201~c\u{1B}[200~\u{1B}[201~\u{1B}".utf8)
+        for size in 1...bytes.count {
+            var scanner = PasteScanner()
+            var (typed, pastes): ([UInt8], [[UInt8]]) = ([], [])
+            for start in stride(from: 0, to: bytes.count, by: size) {
+                for piece in scanner.take(Array(bytes[start..<min(start + size, bytes.count)])) {
+                    switch piece {
+                    case .typed(let keys): typed += keys
+                    case .pasted(let text): pastes.append(text)
+                    }
+                }
+            }
+            // The escape at the end may be the beginning of a mark.
+            for piece in scanner.take([UInt8(ascii: "b")]) { if case .typed(let keys) = piece { typed += keys } }
+            #expect(typed == Array("ab\u{1B}[Ac\u{1B}b".utf8), "\(size)")
+            #expect(pastes == [Array("x\ry\u{1B}[20".utf8), []], "\(size)")
+        }
+    }
+
+    @Test("Lines of a paste join what stands around the cursor")
+    func pastedLines() {
+        func text(_ pasted: String) -> String { String(decoding: PastedLines.text(Array(pasted.utf8)), as: UTF8.self) }
+        #expect(text("GET a\r\n\r\n") == "GET a")
+        #expect(text("a\rb\r\nc\n\u{3}\u{1B}d\t") == "a\nb\nc\nd\t")
+        #expect(text("\n\n") == "" && text("") == "")
+        var lines = PastedLines()
+        lines.offer(Array("a\n\n b\nSET".utf8), before: "GET ", behind: " x")
+        #expect(lines.count == 2 && lines.isUndecided && lines.next() == nil)
+        lines.decide(true)
+        #expect(lines.takeRest() == nil && lines.next() == "GET a" && lines.next() == " b" && lines.next() == nil)
+        #expect(lines.takeRest() == "SET x" && lines.takeRest() == nil)
+        lines.offer(Array("a\nb".utf8), before: "GET ", behind: " x")
+        lines.decide(false)
+        #expect(lines.next() == nil && lines.takeRest() == "GET  x")
+    }
 }

@@ -4,32 +4,9 @@ import TestSupport
 import Testing
 
 @Suite struct TerminalTests {
-    /// A console on a server of its own, with a home of its own.
-    private final class Stage {
-        let server: ServerProcess
-        let home: TemporaryDirectory
-        let terminal: PseudoTerminal
-
-        init(_ kind: ServerProcess.Kind = .a2, _ flags: [String] = [], columns: Int = 80) throws {
-            server = try ServerProcess.start(kind)
-            home = try TemporaryDirectory()
-            terminal = try PseudoTerminal(
-                try TestEnvironment.a2Binary(), ["console", "-p", "\(server.port)"] + flags, columns: columns,
-                environment: ["HOME": home.path, "NO_COLOR": "1", "LC_ALL": "C"])
-            try terminal.wait(for: prompt())
-        }
-
-        func prompt(_ state: String = "") -> String { "127.0.0.1:\(server.port)\(state)> " }
-
-        func run(_ line: String, shows text: String) throws {
-            try terminal.type(line + "\r")
-            try terminal.wait(for: text)
-        }
-    }
-
     @Test("Lines are sent, replies printed, hints shown, bytes beyond ASCII kept")
     func lines() throws {
-        let stage = try Stage()
+        let stage = try TerminalStage()
         try stage.terminal.type("SET ")
         try stage.terminal.wait(for: "key value [NX | XX]")
         try stage.run("greeting 'schön'", shows: "OK\r\n")
@@ -40,7 +17,7 @@ import Testing
         try stage.run("SET a 1", shows: "QUEUED")
         try stage.run("EXEC", shows: "1) OK\r\n")
         try stage.run("3 PING", shows: "PONG\r\nPONG\r\nPONG\r\n")
-        try stage.run("GET a | tr 1 7", shows: "\r\n7\r\n")
+        try stage.run("GET a | tr 1 7", shows: "\u{1B}[?2004l7\r\n")
         // Until then the terminal belongs to what runs, and so does Ctrl-D.
         try stage.terminal.wait(for: stage.prompt("[3]"))
         try stage.terminal.type("\u{4}")
@@ -50,7 +27,7 @@ import Testing
 
     @Test("The tabulator completes commands, subcommands, options and keys")
     func completion() throws {
-        let stage = try Stage()
+        let stage = try TerminalStage()
         try stage.run("MSET user:1 a user:23 b", shows: "OK\r\n")
         try stage.terminal.type("INCRBYF\t")
         try stage.terminal.wait(for: "LOAT")
@@ -71,7 +48,7 @@ import Testing
 
     @Test("The history is searched, kept for the owner only, and knows no secrets")
     func history() throws {
-        let stage = try Stage()
+        let stage = try TerminalStage()
         try stage.run("SET needle 1", shows: "OK\r\n")
         try stage.run("AUTH hunter2", shows: "(error)")
         try stage.run("HELLO 3 AUTH default hunter2", shows: "proto")
@@ -91,11 +68,11 @@ import Testing
 
     @Test("What the server says appears above a half-typed line, which stays; Ctrl-C ends MONITOR")
     func monitor() throws {
-        let stage = try Stage()
+        let stage = try TerminalStage()
         try stage.run("MONITOR", shows: stage.prompt("(monitor)"))
         try stage.terminal.type("GET half")
         try stage.terminal.wait(for: "GET half")
-        _ = try stage.server.connect().call("SET", "other", "1")
+        _ = try stage.connect().call("SET", "other", "1")
         try stage.terminal.wait(for: "\"SET\" \"other\" \"1\"")
         try stage.terminal.wait(for: "GET half")
         try stage.terminal.type("\u{3}")
@@ -106,12 +83,12 @@ import Testing
 
     @Test("Messages of channels appear above a line of several rows")
     func messages() throws {
-        let stage = try Stage(.redis, columns: 40)
+        let stage = try TerminalStage(.redis, columns: 40)
         try stage.run("SUBSCRIBE news", shows: "(integer) 1")
         let long = String(repeating: "abcdefgh ", count: 8)
         try stage.terminal.type(long)
         try stage.terminal.wait(for: "efgh")
-        _ = try stage.server.connect().call("PUBLISH", "news", "extra")
+        _ = try stage.connect().call("PUBLISH", "news", "extra")
         try stage.terminal.wait(for: "3) \"extra\"")
         try stage.terminal.wait(for: "(subscribed mode)> ")
         stage.terminal.resize(columns: 100, rows: 30)
@@ -122,13 +99,13 @@ import Testing
 
     @Test("A server that goes and returns is reached again, and a transaction is over")
     func reconnecting() throws {
-        let stage = try Stage(.redis)
+        let stage = try TerminalStage(.redis)
         try stage.run("MULTI", shows: stage.prompt("(TX)"))
-        stage.server.stop()
+        stage.server?.stop()
         try stage.terminal.wait(for: "not connected> ")
         let again = try ChildProcess(
             try TestEnvironment.program("redis-server"),
-            ["--port", "\(stage.server.port)", "--save", "", "--bind", "127.0.0.1", "--dir", stage.home.path],
+            ["--port", "\(stage.port)", "--save", "", "--bind", "127.0.0.1", "--dir", stage.home.path],
             outputPath: stage.home.file("log"))
         defer { again.signal(15) }
         try stage.terminal.wait(for: stage.prompt())
@@ -137,7 +114,7 @@ import Testing
 
     @Test("What destroys much is asked about; anything but yes leaves it")
     func asking() throws {
-        let stage = try Stage()
+        let stage = try TerminalStage()
         try stage.run("SET a 1", shows: "OK\r\n")
         try stage.run("FLUSHALL", shows: "(yes/no) ")
         try stage.run("n", shows: "Not done.")
@@ -152,10 +129,10 @@ import Testing
 
     @Test("Ctrl-C ends a command that does not come back, and a long reply; the terminal is given back to a signal")
     func interrupting() throws {
-        let stage = try Stage(.redis)
+        let stage = try TerminalStage(.redis)
         try stage.run("BLPOP none 0", shows: "BLPOP none 0")
         // Until the server has it, Ctrl-C would take back the line instead.
-        let observer = try stage.server.connect()
+        let observer = try stage.connect()
         let isBlocked = poll(forSeconds: 20) {
             (try? observer.call("INFO", "clients").string?.contains("blocked_clients:1")) == true
         }
@@ -173,12 +150,65 @@ import Testing
         #expect(stage.terminal.isCooked)
     }
 
-    @Test("Ten thousand pasted lines all run")
-    func paste() throws {
-        let stage = try Stage(.a2, ["--raw"])
-        try stage.terminal.type(String(repeating: "INCR pasted\r", count: 10_000))
-        try stage.terminal.wait(for: "\r\n10000\r\n", seconds: 60)
-        try stage.run("GET pasted", shows: "10000\r\n")
+    @Test(
+        "A crash leaves the terminal as it was, also in the middle of the whole screen",
+        arguments: [SIGSEGV, SIGABRT, SIGILL, SIGQUIT])
+    func crash(_ signal: Int32) throws {
+        for isOnScreen in [false, true] {
+            let stage = try TerminalStage()
+            try stage.terminal.type("GET half")
+            try stage.terminal.wait(for: "half")
+            #expect(!stage.terminal.isCooked)
+            if isOnScreen {
+                try stage.terminal.type("\u{15}:top\r")
+                try stage.terminal.wait(for: "\u{1B}[?1049h")
+                try stage.terminal.wait(for: "digests")
+            }
+            stage.terminal.signal(signal)
+            #expect(stage.terminal.waitForExit() == 128 + signal)
+            #expect(stage.terminal.isCooked)
+            #expect(stage.terminal.output.hasSuffix("\u{1B}[?2004l\u{1B}[0m\r\n"))
+            #expect(stage.terminal.output.contains("\u{1B}[?1049l") == isOnScreen)
+        }
+    }
+
+    @Test("Ctrl-Z gives the terminal back, and the half-typed line is there again afterwards")
+    func suspending() throws {
+        let stage = try TerminalStage()
+        try stage.terminal.type("ECHO half")
+        try stage.terminal.wait(for: "half")
+        stage.terminal.signal(SIGTSTP)
+        #expect(poll(forSeconds: 20) { stage.terminal.isStopped })
+        #expect(stage.terminal.isCooked)
+        stage.terminal.signal(SIGCONT)
+        try stage.terminal.wait(for: stage.prompt() + "ECHO half")
+        try stage.run("way", shows: "\"halfway\"\r\n")
+    }
+
+    @Test("The password that is asked for is not shown, and Ctrl-C there leaves a terminal that shows what is typed")
+    func askingForPassword() throws {
+        let server = try ServerProcess.start(.a2, ServerProcess.Options(password: "sesame"))
+        let home = try TemporaryDirectory()
+        func terminal() throws -> PseudoTerminal {
+            let terminal = try PseudoTerminal(
+                try TestEnvironment.a2Binary(), ["console", "-p", "\(server.port)", "--askpass"],
+                environment: ["HOME": home.path, "NO_COLOR": "1"])
+            try terminal.wait(for: "Password: ")
+            return terminal
+        }
+        let right = try terminal()
+        try right.type("sesame\r")
+        try right.wait(for: "127.0.0.1:\(server.port)> ")
+        try right.type("ACL WHOAMI\r")
+        try right.wait(for: "\"default\"")
+        #expect(!right.output.contains("sesame"))
+        let wrong = try terminal()
+        try wrong.type("opensesame\r")
+        #expect(wrong.waitForExit() == 4)
+        let given = try terminal()
+        try given.type("ses\u{3}")
+        #expect(given.waitForExit() == 130)
+        #expect(given.isCooked)
     }
 
     @Test("The rc file runs first")

@@ -8,62 +8,12 @@ import Testing
 
 @testable import Console
 
-/// Three nodes on the loopback that know each other.
-private final class Trio {
-    let nodes: [ServerProcess]
-
-    init() throws {
-        let ports = try (0..<3).map { _ in try ServerProcess.freePort() }
-        nodes = try (0..<3).map { index in
-            let settings = [
-                (name: "node-id", value: "\(index + 1)"), (name: "peer-port", value: "\(ports[index])"),
-                (name: "region", value: ["eu", "us", "ap"][index]), (name: "enable-debug-command", value: "local"),
-                (name: "repair-interval", value: "3600"),
-                (name: "peer", value: "127.0.0.1:\(ports[index == 0 ? 1 : 0])"),
-            ]
-            return try ServerProcess.start(.a2, .init(settings: settings, threads: 1))
-        }
-        for (index, node) in nodes.enumerated() {
-            let client = try node.connect()
-            let isReady = try poll(forSeconds: 20) {
-                guard try client.call("SET", "ready:\(index)", "yes") == .ok else { return false }
-                let peers = try client.call("INFO", "a2").string ?? ""
-                return peers.contains("a2_peers_up:2\r\n")
-            }
-            guard isReady else { throw TestSupportError("node \(index + 1) is not ready:\n\(node.log)") }
-        }
-    }
-
-    func call(_ index: Int, _ words: String...) throws -> Reply {
-        try nodes[index].connect().call(bytes: words.map { Array($0.utf8) })
-    }
-
-    /// Runs a command of the console against node 1 and returns what it printed.
-    func console(_ line: String, isJSON: Bool = true) throws -> (status: Int32, text: String) {
-        let words = line.split(separator: " ").map(String.init)
-        let printed = Mutex("")
-        var context = ViewContext(endpoints: [ClusterEndpoint(host: "127.0.0.1", port: UInt16(nodes[0].port))])
-        context.isJSON = isJSON
-        context.print = { text in printed.withLock { $0 += text } }
-        let command = try #require(ViewCommand.named(words[0]))
-        let status = try command.run(words.dropFirst().map { Array($0.utf8) }, context)
-        return (status, printed.withLock { $0 })
-    }
-
-    /// The same as a document.
-    func document(_ line: String) throws -> (status: Int32, members: [String: Any]) {
-        let (status, text) = try console(line)
-        let value = try JSONSerialization.jsonObject(with: Data(text.utf8))
-        return (status, try #require(value as? [String: Any], "\(text)"))
-    }
-}
-
 private func list(_ value: Any?) -> [[String: Any]] { value as? [[String: Any]] ?? [] }
 
 @Suite(.serialized) struct ViewClusterTests {
     @Test("Someone with only the console finds which node lags, by how much, and which key has diverged")
     func detective() throws {
-        let trio = try Trio()
+        let trio = try ClusterTrio()
         for index in 0..<300 { _ = try trio.call(index % 3, "SET", "key:\(index)", "value:\(index)") }
         #expect(try poll(forSeconds: 20) { try trio.document("digest").members["state"] as? String == "equal" })
 
@@ -130,6 +80,18 @@ private func list(_ value: Any?) -> [[String: Any]] { value as? [[String: Any]] 
         for line in ["lag", "digest", "map", "probe", "diff key:7"] {
             #expect(try trio.document(line).status == 1, "\(line)")
         }
+    }
+
+    @Test("a2 console ends with 0, 1 or 2 for scripts, and prints a document")
+    func program() throws {
+        let trio = try ClusterTrio()
+        _ = try trio.call(0, "SET", "cart:17", "three apples")
+        #expect(try poll(forSeconds: 20) { try trio.program("digest").exit == .exited(0) })
+        #expect(try trio.program("nodes").text.contains("node-3"))
+        #expect(try trio.program("nodes --what").exit == .exited(2))
+        #expect(try trio.call(1, "A2.DEBUG", "CORRUPT", "cart:17") == .ok)
+        let (exit, document) = try trio.program("digest", "--json")
+        #expect(exit == .exited(1) && document.contains(#""key":"cart:17","partition":"#), "\(document)")
     }
 
     @Test("A Redis among the nodes is a row that says so, and its keys are compared all the same")

@@ -76,16 +76,19 @@ public final class PseudoTerminal {
         }
     }
 
-    /// Waits until the output holds `text`, behind what was waited for before.
-    public func wait(for text: String, seconds: Double = 20) throws {
+    /// Waits until the output holds `text`, behind what was waited for before; returns what was shown until then.
+    @discardableResult
+    public func wait(for text: String, seconds: Double = 20) throws -> ArraySlice<UInt8> {
         let end = Date().addingTimeInterval(seconds)
-        let wanted = Data(text.utf8)
+        let wanted = Array(text.utf8)
+        var searched = seen
         while true {
             read()
-            if let found = Data(shown).range(of: wanted, in: seen..<shown.count) {
-                seen = found.upperBound
-                return
+            if let found = position(of: wanted, from: searched) {
+                defer { seen = found + wanted.count }
+                return shown[seen..<found + wanted.count]
             }
+            searched = max(seen, shown.count - wanted.count + 1)
             guard Date() < end else {
                 let rest = String(decoding: shown[seen...].suffix(2000), as: UTF8.self)
                 throw TestSupportError("'\(text)' is not shown; but: \(rest.debugDescription)")
@@ -94,10 +97,32 @@ public final class PseudoTerminal {
         }
     }
 
+    private func position(of wanted: [UInt8], from start: Int) -> Int? {
+        shown.withUnsafeBytes { bytes -> Int? in
+            guard let base = bytes.baseAddress, let first = wanted.first else { return nil }
+            var at = start
+            // Megabytes are looked through: by the system's own functions, also in a debug build.
+            while bytes.count - at >= wanted.count, let next = memchr(base + at, Int32(first), bytes.count - at) {
+                at = UnsafeRawPointer(next) - base
+                if bytes.count - at < wanted.count { return nil }
+                if memcmp(next, wanted, wanted.count) == 0 { return at }
+                at += 1
+            }
+            return nil
+        }
+    }
+
     /// Everything shown so far, escapes and all.
     public var output: String {
         read()
         return String(decoding: shown, as: UTF8.self)
+    }
+
+    /// Whether the process has been stopped, as by Ctrl-Z.
+    public var isStopped: Bool {
+        let text = (try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8)) ?? ""
+        // Behind the name, which may hold anything, stands the state.
+        return text.split(separator: ")").last?.hasPrefix(" T") ?? false
     }
 
     /// The exit status, or 128 and the signal; nil while it runs.

@@ -36,6 +36,8 @@ void a2_editor_delete(a2_editor *_Nonnull editor, int count);
 int a2_editor_insert(a2_editor *_Nonnull editor, const char *_Nonnull text);
 // Draws the line anew where the cursor stands, which must be a first column.
 void a2_editor_redraw(a2_editor *_Nonnull editor);
+// Gives the terminal back, stops the process, and takes it again when it goes on; the line is to be drawn then.
+void a2_editor_suspend(a2_editor *_Nonnull editor);
 void a2_editor_resize(a2_editor *_Nonnull editor);
 void a2_editor_remember(a2_editor *_Nonnull editor, const char *_Nonnull line);
 
@@ -43,6 +45,7 @@ void a2_editor_remember(a2_editor *_Nonnull editor, const char *_Nonnull line);
 // quiet, and is for whoever reads lines of his own.
 void a2_terminal_quieten(void);
 int a2_terminal_cook(void);
+void a2_terminal_suspend(void);
 
 // The locale of the terminal; one without UTF-8 is replaced by C.UTF-8. Whether the result has it.
 int a2_editor_locale(void);
@@ -51,12 +54,15 @@ int a2_character_width(uint32_t character);
 // Rows and columns of standard output, 24 and 80 where it does not say.
 void a2_terminal_size(int *_Nonnull rows, int *_Nonnull columns);
 
-// SIGINT, SIGWINCH, SIGTERM and SIGHUP become bits, and a descriptor that is readable when one is set.
+// SIGINT, SIGWINCH, SIGTERM and SIGHUP become bits, and a descriptor that is readable when one is set. So does SIGTSTP
+// once it has been asked for, by who gives the terminal back before it stops.
 enum {
     A2_SIGNALLED_INTERRUPT = 1,
     A2_SIGNALLED_RESIZE = 2,
     A2_SIGNALLED_END = 4,
+    A2_SIGNALLED_SUSPEND = 8,
 };
+void a2_console_signals_suspend(void);
 int a2_console_signals_open(void);
 // The bits set since the last call.
 int a2_console_signals_take(void);
@@ -65,8 +71,11 @@ int a2_console_signals_peek(void);
 // As they were when the process began, for programs it starts.
 void a2_console_signals_default(void);
 
-// Reads a line without showing it, from the terminal itself; its length, or negative without a terminal.
-int a2_read_secret(const char *_Nonnull prompt, char *_Nonnull text, size_t capacity);
+// A process that crashes, or is ended by SIGQUIT, leaves the terminal as it is now: cooked, on its own screen. For a
+// console on a terminal; SIGKILL leaves nobody to do it.
+void a2_terminal_guard(void);
+// Tells the guard that the alternate screen has been taken, or given back.
+void a2_terminal_screen(int is_taken);
 
 // A shell command with `bytes` as its input, and its exit status.
 int a2_run_shell(const char *_Nonnull command, const void *_Nullable bytes, size_t count);

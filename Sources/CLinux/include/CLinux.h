@@ -53,6 +53,7 @@ struct a2_address {
 // is asked of anybody.
 int a2_resolve(const char *_Nonnull name, uint16_t port, int numeric, struct a2_address *_Nonnull addresses,
                int capacity);
+int a2_address_is_ipv6(const struct a2_address *_Nonnull address);
 int a2_address_is_loopback(const struct a2_address *_Nonnull address);
 int a2_address_text(const struct a2_address *_Nonnull address, char *_Nonnull text, size_t capacity);
 // Begins to connect and returns the socket, which becomes writable when that has succeeded or failed.
