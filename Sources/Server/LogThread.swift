@@ -39,6 +39,7 @@ final class LogThread {
     private static let paceMilliseconds = 5
     private static let syncMilliseconds: Int64 = 1000
     private static let leaseCheckMilliseconds: Int64 = 250
+    private static let leaseRetryMilliseconds: Int64 = 10
     /// With the policy `no` peers and snapshots still want to know what is on the disk.
     /// After a snapshot that failed.
     private static let retryMilliseconds: Int64 = 60_000
@@ -56,6 +57,7 @@ final class LogThread {
         counts = shared.node.persistence.withLock { $0 }
         post.endPosition.store(writer.endPosition, ordering: .relaxed)
         post.durableEnd.store(writer.durablePosition, ordering: .relaxed)
+        post.buffer.note(LogPlace(window: position, log: writer.endPosition))
     }
 
     /// Turns until told to end.
@@ -83,7 +85,10 @@ final class LogThread {
     private func turn() throws(StorageError) {
         for request in post.takeAll() {
             switch request {
-            case .dropBefore(let position): _ = try writer.removeSegments(endingBefore: position)
+            case .dropBefore(let position):
+                if try writer.removeSegments(endingBefore: position) > 0 {
+                    post.buffer.forgetPlaces(before: writer.firstPosition)
+                }
             case .sync: wantsSync = true
             case .end: isEnding = true
             }
@@ -98,16 +103,21 @@ final class LogThread {
         if now >= nextReportMilliseconds { publish(now) }
     }
 
-    /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's.
+    /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's. Of a partition that is
+    /// held the clock is looked at a little later: who holds it may be waiting for this thread to make room in the ring.
     private func renewLease(_ now: Int64) throws(StorageError) {
         guard now >= nextLeaseMilliseconds || now < nextLeaseMilliseconds - Self.leaseCheckMilliseconds else { return }
-        nextLeaseMilliseconds = now + Self.leaseCheckMilliseconds
         var latest = now
+        var isHeld = false
         for partition in 0..<Slots.partitionCount {
-            shared.locks.acquire(partition)
+            guard shared.locks.tryAcquire(partition) else {
+                isHeld = true
+                continue
+            }
             latest = max(latest, shared.node.partitions[partition].pointee.momentMilliseconds)
             shared.locks.release(partition)
         }
+        nextLeaseMilliseconds = now + (isHeld ? Self.leaseRetryMilliseconds : Self.leaseCheckMilliseconds)
         let lease = try post.keeper.renewLease(nowMilliseconds: latest, logPosition: writer.durablePosition)
         post.leaseMilliseconds.store(lease, ordering: .relaxed)
     }
@@ -158,6 +168,7 @@ final class LogThread {
         lastWriteMilliseconds = now
         counts.batches &+= 1
         post.endPosition.store(writer.endPosition, ordering: .releasing)
+        post.buffer.note(LogPlace(window: writtenPosition, log: writer.endPosition))
         if post.unsyncedSinceMilliseconds.load(ordering: .relaxed) == 0 {
             post.unsyncedSinceMilliseconds.store(now, ordering: .relaxed)
         }
