@@ -48,7 +48,7 @@ let package = Package(
         module("Commands", ["Base", "CIntrinsics", "CRDT", "Replication", "Engine", "RESP", "Options"]),
         module("Core", ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Wire"]),
         module("OS", ["Base", "CLinux"]),
-        module("Storage", ["Base", "CIntrinsics", "OS"]),
+        module("Storage", ["Base", "CIntrinsics", "Wire", "OS"]),
         module("Client", ["Base", "RESP", "OS", "Options"]),
         module("Bench", ["Base", "RESP", "OS", "Options", "Client"]),
         .target(name: "CEdit", linkerSettings: [.linkedLibrary("edit")]),
@@ -82,7 +82,7 @@ let package = Package(
 
         tests("BaseTests", ["Base"]),
         tests("OSTests", ["Base", "OS"]),
-        tests("StorageTests", ["Base", "CIntrinsics", "OS", "Storage", "Simulator"]),
+        tests("StorageTests", ["Base", "CIntrinsics", "Replication", "Wire", "OS", "Storage", "Simulator"]),
         tests("ClientTests", ["Base", "RESP", "OS", "Options", "Client", "TestSupport"]),
         tests("BenchTests", ["Base", "RESP", "OS", "Options", "Client", "Bench", "TestSupport"]),
         tests("ConsoleTests", ["Base", "RESP", "OS", "Options", "Commands", "Client", "Console", "TestSupport"]),

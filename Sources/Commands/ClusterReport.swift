@@ -51,6 +51,10 @@ public struct ClusterReport: Sendable {
     public var framesAhead: UInt64 = 0
     public var statesJoined: UInt64 = 0
     public var statesServed: UInt64 = 0
+    /// Peers that are behind the window now and get what they lack from the log, and what all such have got.
+    public var peersOnLog = 0
+    public var framesServedFromLog: UInt64 = 0
+    public var bytesServedFromLog: UInt64 = 0
     public var keysRepaired: UInt64 = 0
     public var divergedKeys: UInt64 = 0
     public var digestRounds: UInt64 = 0

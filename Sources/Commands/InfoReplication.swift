@@ -85,6 +85,9 @@ extension InfoReport {
             ("a2_frames_held_bytes", "\(cluster.framesHeldBytes)"), ("a2_frames_ahead", "\(cluster.framesAhead)"),
             ("a2_gaps", "\(cluster.gaps)"), ("a2_forks", "\(cluster.forks)"),
             ("a2_states_joined", "\(cluster.statesJoined)"), ("a2_states_served", "\(cluster.statesServed)"),
+            ("a2_log_peers", "\(cluster.peersOnLog)"),
+            ("a2_log_frames_served", "\(cluster.framesServedFromLog)"),
+            ("a2_log_bytes_served", "\(cluster.bytesServedFromLog)"),
             ("a2_keys_repaired", "\(cluster.keysRepaired)"), ("a2_keys_diverged", "\(cluster.divergedKeys)"),
             ("a2_digest_rounds", "\(cluster.digestRounds)"), ("a2_links_refused", "\(cluster.refusals)"),
         ]

@@ -7,12 +7,45 @@ public enum PeerAction: Sendable {
     case dial(target: Int, address: PeerAddress)
     /// After what `output` still holds has been sent, within a second; to be answered with `closed`.
     case close(link: Int)
+    /// To be answered with `logRead`, unless the link ends before. One at a time is asked for of each link.
+    case readLog(link: Int, LogRead)
+    /// Nothing more will be read for this link.
+    case endLogRead(link: Int)
     /// To be remembered over restarts.
     case keepMembers([MemberEntry])
     /// To be remembered before anything is written under it.
     case keepReplica(Replica)
     /// One line.
     case log(LogSeverity, String)
+}
+
+/// A piece of the log, for a peer.
+public struct LogRead: Equatable, Sendable {
+    /// Where in the log a batch begins, and where the last one that is wanted ends.
+    public let from: UInt64
+    public let upTo: UInt64
+    /// Whose frames are wanted.
+    public let origin: Replica
+    /// Enough once there are so many bytes of frames. An entry of them may be this large.
+    public let bytesWanted: Int
+    public let entryBytesMax: Int
+}
+
+/// What a read has brought: frames one behind the other, and where in the log it has come to.
+public struct LogChunk: Sendable {
+    public let frames: [UInt8]
+    public let next: UInt64
+
+    public init(frames: [UInt8], next: UInt64) {
+        self.frames = frames
+        self.next = next
+    }
+}
+
+public enum LogReadOutcome: Sendable {
+    case read(LogChunk)
+    /// Gone, damaged, or nothing that a peer could go on with.
+    case failed(String)
 }
 
 public enum LogSeverity: Sendable {

@@ -70,10 +70,25 @@ final class PeerLink {
         var heartbeat: Heartbeat?
         /// States asked for, served one after the other.
         var exports: [Export] = []
+        /// While the peer is served from the log: the cursor is behind the window.
+        var fromLog: LogService?
         /// Far more than `RepairPlan` asks for at a time.
         static let exportsMax = 64
         var statesServed: UInt64 = 0
         var roundTripMilliseconds: Int64?
+    }
+
+    /// A peer that is behind the window and gets what it lacks from the log.
+    struct LogService {
+        /// Of the log: the next read begins here.
+        var next: UInt64
+        /// Frames that have been read and are not in the output yet, from `taken` on.
+        var chunk: LogChunk?
+        var taken = 0
+        var isReading = false
+        let startedMilliseconds: Int64
+        var frames: UInt64 = 0
+        var bytes: UInt64 = 0
     }
 
     struct Export {
@@ -95,6 +110,8 @@ final class PeerLink {
         var acknowledgedDurable: UInt64 = 0
         var owesAcknowledgement = false
         var framesApplied: UInt64 = 0
+        /// Monotonic: when that was last more.
+        var appliedMilliseconds = Int64.min
         var echoUnixMilliseconds: Int64 = 0
         /// The stream goes on where it broke off, or we have compared with the peer since it began: nothing of the peer's
         /// own is missing that is not asked for or on its way.

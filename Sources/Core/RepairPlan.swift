@@ -26,7 +26,7 @@ struct RepairPlan {
     private var nextRequest: UInt64 = 1
 
     static let requestsPerLinkMax = 4
-    /// What is wanted has stamps beyond our clock: looked at again after this long.
+    /// What is wanted has stamps beyond our clock, or comes by itself: looked at again after this long.
     static let aheadMilliseconds: Int64 = 1000
 
     var isEmpty: Bool { needs.isEmpty }
@@ -67,7 +67,8 @@ struct RepairPlan {
 
     /// The needs that may be asked for now; they are then under way. One pass: there may be hundreds.
     mutating func takeDue(
-        nowMilliseconds: Int64, isOpen: (Int) -> Bool, isCovered: (Need) -> Bool, isAhead: (Need) -> Bool
+        nowMilliseconds: Int64, isOpen: (Int) -> Bool, isCovered: (Need) -> Bool, isAhead: (Need) -> Bool,
+        isComing: (Need) -> Bool
     ) -> [(need: Need, request: UInt64)] {
         var free = freeRequests(isOpen)
         var taken: [(need: Need, request: UInt64)] = []
@@ -84,7 +85,7 @@ struct RepairPlan {
             guard asked != need.partition, need.dueMilliseconds <= nowMilliseconds,
                 let link = free.firstIndex(where: { $0.link == need.link && $0.count > 0 })
             else { continue }
-            if isAhead(need) {
+            if isAhead(need) || isComing(need) {
                 needs[index].dueMilliseconds = nowMilliseconds + Self.aheadMilliseconds
                 continue
             }

@@ -109,7 +109,7 @@ extension Replicator {
         detector.heard(from: replica, now)
         announce(peer.identity, now)
         if link.isUpstream {
-            startSending(link, resume: peer.resume)
+            startSending(link, resume: peer.resume, now)
         } else {
             startReceiving(link, resume: peer.resume)
             dialAtOnce(peer.identity, now)

@@ -100,6 +100,7 @@ extension Replicator {
     /// Nothing more is to be expected of a link.
     private func forget(_ link: PeerLink) {
         repair.removeAll(link: link.number)
+        endLogService(link)
         guard let identity = link.peer else { return }
         change(identity.replica) { peer in
             // A link is forgotten when it is given up and once more when it is gone: it counts the first time.

@@ -236,7 +236,7 @@ extension Replicator {
     /// The process ends: everything written goes out before the links close.
     private func goodbye(_ now: Moment) {
         beat(now)
-        for link in links where link.isEstablished && link.isUpstream { _ = fill(link) }
+        for link in links where link.isEstablished && link.isUpstream { _ = fill(link, now) }
         for link in links where !link.isClosing { close(link, "the process ends", now) }
     }
 }

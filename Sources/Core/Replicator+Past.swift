@@ -93,6 +93,7 @@ extension Replicator {
     /// the stream goes on from where a link broke.
     private func tellPast(_ link: PeerLink) {
         link.sending.heartbeat = nil
+        if link.sending.fromLog != nil { return jump(link) }
         link.send(.jumped(position: link.sending.cursor))
         sendVersions(link)
     }

@@ -52,10 +52,12 @@ extension Replicator {
         case .applied:
             counters.framesApplied &+= 1
             link.receiving.framesApplied &+= 1
+            link.receiving.appliedMilliseconds = now.monotonicMilliseconds
             if !held.isEmpty { retry(header.partition, now) }
         case .duplicate:
             counters.duplicates &+= 1
             link.receiving.framesApplied &+= 1
+            link.receiving.appliedMilliseconds = now.monotonicMilliseconds
         case .gap:
             counters.gaps &+= 1
             hold(header, bytes, link, now)
@@ -139,9 +141,9 @@ extension Replicator {
         recount()
         change(peer.replica) { $0.beatMilliseconds = heartbeat.unixMilliseconds }
         observe(heartbeat, of: peer, now)
-        // The latest says all that the one before it did.
+        // The latest says all that the one before it did, unless it promises nothing.
         if hasHoles(link), !faults.contains(.heartbeatInSpiteOfHoles) {
-            link.receiving.heartbeat = heartbeat
+            if heartbeat.fenceTick > 0 || link.receiving.heartbeat == nil { link.receiving.heartbeat = heartbeat }
         } else {
             take(heartbeat, link, now)
         }

@@ -48,6 +48,22 @@ extension Replicator {
         links.contains { $0.isEstablished && !$0.isUpstream && $0.peer?.replica == replica }
     }
 
+    /// Whether a replica's own stream is far behind, and coming: what another peer leads in of it need not be fetched.
+    func isCatchingUp(_ replica: Replica, _ now: Moment) -> Bool {
+        let gap = settings.timing.gapMilliseconds
+        guard let number = peer(replica)?.downstream, let link = link(number), link.isEstablished, !hasHoles(link)
+        else { return false }
+        return link.receiving.appliedMilliseconds > now.monotonicMilliseconds - gap
+            && fences[replica].unixMilliseconds < now.unixMilliseconds - gap
+    }
+
+    /// Whether all that a need is about is on its way by itself. Whoever asks for his own past does not wait for it.
+    private func isComing(_ need: RepairPlan.Need, from catchingUp: [Replica]) -> Bool {
+        guard !catchingUp.isEmpty, !need.isOfOrigin, !need.wanted.stamps.isEmpty else { return false }
+        let here = executor.versions(need.partition)
+        return need.wanted.stamps.allSatisfy { $0 <= here[$0.replica] || catchingUp.contains($0.replica) }
+    }
+
     /// Something of a partition is missing in a link's stream.
     func need(
         _ partition: Int, _ link: PeerLink, renews: Bool, _ now: Moment, inMilliseconds delay: Int64 = 0
@@ -61,10 +77,12 @@ extension Replicator {
     /// Sends the requests that are due.
     func askForStates(_ now: Moment) {
         guard !repair.isEmpty else { return }
+        let catchingUp = past.isAsking ? [] : peers.map(\.identity.replica).filter { isCatchingUp($0, now) }
         let due = repair.takeDue(
             nowMilliseconds: now.monotonicMilliseconds, isOpen: { self.link($0)?.isEstablished == true },
             isCovered: { self.executor.versions($0.partition).covers($0.wanted) },
-            isAhead: { $0.wanted.stamps.contains { self.isTooFarAhead($0, now) } })
+            isAhead: { $0.wanted.stamps.contains { self.isTooFarAhead($0, now) } },
+            isComing: { self.isComing($0, from: catchingUp) })
         for (need, request) in due {
             guard let link = link(need.link) else { continue }
             var body = ByteBuffer(capacity: 256)
@@ -158,7 +176,7 @@ extension Replicator {
         let late = UInt64(settings.timing.gapMilliseconds) << Stamp.counterBits
         let leads = applied.stamps.contains {
             $0.replica != replica && members.current($0.replica)?.status.isGone != true
-                && $0.tick > fences[$0.replica].tick &+ late
+                && $0.tick > fences[$0.replica].tick &+ late && !isCatchingUp($0.replica, now)
         }
         guard leads, link.receiving.comparison == nil, !link.receiving.awaitsVersions else { return }
         link.receiving.nextLeadMilliseconds = now.monotonicMilliseconds + settings.timing.gapMilliseconds

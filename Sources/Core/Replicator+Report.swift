@@ -24,6 +24,9 @@ extension Replicator {
         report.framesHeldBytes = held.byteCount
         report.statesJoined = counters.statesJoined
         report.statesServed = counters.statesServed
+        report.peersOnLog = links.count { $0.sending.fromLog != nil }
+        report.framesServedFromLog = counters.framesServedFromLog
+        report.bytesServedFromLog = counters.bytesServedFromLog
         report.keysRepaired = counters.keysRepaired
         report.divergedKeys = counters.divergedKeys
         report.digestRounds = comparison.rounds

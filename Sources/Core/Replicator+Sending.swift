@@ -13,21 +13,19 @@ private let outputBytesWanted = 1024 * 1024
 
 extension Replicator {
     /// The handshake is over: the stream begins where the peer's knowledge of our window ends, or now.
-    func startSending(_ link: PeerLink, resume: UInt64?) {
-        let end = node.window.end
-        if let resume, resume >= node.window.start, resume <= end, end - resume <= UInt64(node.window.capacity) {
-            link.sending.cursor = resume
+    func startSending(_ link: PeerLink, resume: UInt64?, _ now: Moment) {
+        if let resume, goOn(link, from: resume, now) {
             link.sending.acknowledged = resume
         } else {
-            link.sending.cursor = end
-            link.send(.jumped(position: end))
+            link.sending.cursor = node.window.end
+            link.send(.jumped(position: link.sending.cursor))
         }
         link.send(.members(members.entries))
         sendVersions(link)
     }
 
     /// Fills a link's output. Returns whether more could be sent at once.
-    func fill(_ link: PeerLink) -> Bool {
+    func fill(_ link: PeerLink, _ now: Moment) -> Bool {
         let bound = min(outputBytesWanted, settings.bounds.linkOutputBytesMax)
         while link.output.pointee.count < bound {
             if let heartbeat = link.sending.heartbeat,
@@ -36,7 +34,7 @@ extension Replicator {
                 link.sending.heartbeat = nil
                 link.send(.heartbeat(heartbeat))
             }
-            let hasFrames = sendFrames(link)
+            let hasFrames = link.sending.fromLog == nil ? sendFrames(link, now) : sendFromLog(link, now)
             let hasState = serveState(link)
             if !hasFrames, !hasState { return false }
         }
@@ -50,7 +48,7 @@ extension Replicator {
     }
 
     /// One message of frames, none from behind a heartbeat that waits. Returns whether there was anything.
-    private func sendFrames(_ link: PeerLink) -> Bool {
+    private func sendFrames(_ link: PeerLink, _ now: Moment) -> Bool {
         let limit = min(link.sending.heartbeat?.position ?? .max, sendableEnd)
         guard link.sending.cursor < limit || link.sending.owesPosition else { return false }
         let mark = link.output.pointee.beginFrames()
@@ -81,7 +79,7 @@ extension Replicator {
         } else {
             link.output.pointee.truncate(to: mark)
         }
-        if isLost { jump(link) }
+        if isLost, !goOn(link, from: link.sending.cursor, now) { jump(link) }
         return hasMessage
     }
 
@@ -97,7 +95,8 @@ extension Replicator {
     }
 
     /// The peer is too slow for the window: it goes on from the window's end and repairs what lies between.
-    private func jump(_ link: PeerLink) {
+    func jump(_ link: PeerLink) {
+        endLogService(link)
         link.sending.cursor = node.window.end
         link.sending.heartbeat = nil
         link.send(.jumped(position: link.sending.cursor))

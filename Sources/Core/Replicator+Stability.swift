@@ -50,9 +50,10 @@ extension Replicator {
                 return
             }
         #endif
-        // One that still waits is nearer to being sent than this one.
-        for link in links where link.isEstablished && link.isUpstream && link.sending.heartbeat == nil {
-            link.sending.heartbeat = heartbeat
+        for link in links where link.isEstablished && link.isUpstream {
+            sendSign(of: heartbeat, link)
+            // One that still waits is nearer to being sent than this one.
+            if link.sending.heartbeat == nil { link.sending.heartbeat = heartbeat }
         }
     }
 
@@ -83,7 +84,10 @@ extension Replicator {
         promoteJoiners()
         stability.note(applied: applied, cut: heartbeat.cut, by: peer.replica)
         adoptsCuts = true
-        let lag = max(now.unixMilliseconds - heartbeat.unixMilliseconds, 0)
+        // Without a fence it says nothing of how far its stream has come.
+        let behind = heartbeat.fenceTick == 0 ? fences[peer.replica] : .zero
+        let lag = max(
+            now.unixMilliseconds - (behind.isZero ? heartbeat.unixMilliseconds : behind.unixMilliseconds), 0)
         link.receiving.lagMilliseconds = lag
         change(peer.replica) { $0.lagMilliseconds = lag }
         askAboutLeads(applied, link, now)

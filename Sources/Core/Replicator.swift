@@ -3,8 +3,8 @@
 /// A state machine without sockets, clocks or threads. The shell (Server's peer thread, or the simulator) opens
 /// connections when told to, moves bytes in and out, and calls `turn` when time has passed or frames were
 /// written; what it is to do comes back as actions. Links stand in `Replicator+Links`, the two directions in
-/// `+Sending` and `+Receiving`, fences and cuts in `+Stability`, state transfer in `+Repair`, the member table in
-/// `+Members`.
+/// `+Sending` and `+Receiving`, peers behind the window in `+LogService`, fences and cuts in `+Stability`, state
+/// transfer in `+Repair`, the member table in `+Members`.
 import Base
 import CRDT
 import Commands
@@ -136,7 +136,7 @@ public final class Replicator<Lending: PartitionLending> {
         acknowledgeWhatIsDurable()
         var hasMore = false
         for link in links where link.isEstablished {
-            if link.isUpstream { hasMore = fill(link) || hasMore } else { acknowledge(link) }
+            if link.isUpstream { hasMore = fill(link, now) || hasMore } else { acknowledge(link) }
         }
         keepMembers()
         if now.monotonicMilliseconds >= nextReportMilliseconds { publishReport(now) }
@@ -199,6 +199,8 @@ struct ReplicationCounters {
     var statesJoined: UInt64 = 0
     var keysRepaired: UInt64 = 0
     var statesServed: UInt64 = 0
+    var framesServedFromLog: UInt64 = 0
+    var bytesServedFromLog: UInt64 = 0
     /// Keys that differed although both sides had applied the same.
     var divergedKeys: UInt64 = 0
     var refusals: UInt64 = 0

@@ -25,6 +25,7 @@ public final class LogBuffer: Sendable {
     public let isSynchronous = Atomic<Bool>(false)
     private let besideBytes = Atomic<Int>(0)
     private let beside = Guarded<[(position: UInt64, body: LargeBody)]>([])
+    private let places = Guarded<LogPlaces>(LogPlaces())
     /// Called by a writer who waits for room; where the reader is a thread of its own it comes by itself.
     private let hastenReader: (@Sendable () -> Void)?
 
@@ -82,4 +83,23 @@ public final class LogBuffer: Sendable {
     public func consume(upTo position: UInt64) { consumedPosition.store(position, ordering: .releasing) }
 
     public func noteDurable(upTo position: UInt64) { durable.store(position, ordering: .releasing) }
+
+    /// Everything before `place.window` has been written to the log, where it ends at `place.log`.
+    public func note(_ place: LogPlace) { places.withLock { $0.note(place) } }
+
+    /// The log before this position of it is gone.
+    public func forgetPlaces(before log: UInt64) { places.withLock { $0.forget(before: log) } }
+
+    // MARK: Peers that have fallen behind the window
+
+    public var placesNow: LogPlaces { places.withLock { $0 } }
+
+    /// How far peers may be served from the log: with `fsync always` as far as it would survive a crash.
+    public var servedEnd: LogPlace? {
+        let durable = isSynchronous.load(ordering: .relaxed) ? durablePosition : .max
+        return places.withLock { $0.place(before: durable) }
+    }
+
+    /// Up to which position of the window everything stands before `log`.
+    public func place(atLog log: UInt64) -> LogPlace? { places.withLock { $0.place(atLog: log) } }
 }

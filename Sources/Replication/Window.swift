@@ -61,6 +61,12 @@ public final class Window: @unchecked Sendable {
     /// Where the next frame will begin.
     public var end: UInt64 { reserved.load(ordering: .acquiring) }
 
+    /// The positions whose entries may still be read here.
+    public var readableRange: ClosedRange<UInt64> {
+        let end = self.end
+        return max(start, end > UInt64(capacity) ? end - UInt64(capacity) : 0)...end
+    }
+
     /// The largest frame the window takes.
     public var frameBytesMax: Int { capacity / 4 }
 

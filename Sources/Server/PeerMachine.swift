@@ -24,6 +24,8 @@ protocol PeerMachine: ~Copyable {
     /// So much of a link's output has been sent.
     func noteSent(link: Int, byteCount: Int)
     mutating func takeActions() -> [PeerAction]
+    /// What it has asked for of the log.
+    mutating func logRead(link: Int, _ outcome: LogReadOutcome, _ now: Moment)
     /// Whether it is sure of all that it ever wrote.
     var knowsOwnPast: Bool { get }
     /// How much later than it came what comes over this link is to be received: A2.LINK DELAY.
@@ -34,4 +36,5 @@ extension PeerMachine where Self: ~Copyable {
     func deliveryDelayMilliseconds(link: Int) -> Int { 0 }
     func noteSent(link: Int, byteCount: Int) {}
     var knowsOwnPast: Bool { true }
+    mutating func logRead(link: Int, _ outcome: LogReadOutcome, _ now: Moment) {}
 }

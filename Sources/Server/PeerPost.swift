@@ -1,6 +1,7 @@
 /// The peer thread as other threads see it: a mailbox, and a bell for frames that have been written.
 import Base
 import Commands
+import Core
 import OS
 import Replication
 import Synchronization
@@ -9,6 +10,8 @@ enum PeerMail: Sendable {
     case request(PeerRequest)
     /// Where the name leads that a link is to be dialled to.
     case resolved(link: Int, [SocketAddress], failure: String?)
+    /// What was asked for of the log, or why it cannot be had.
+    case logRead(link: Int, LogReadOutcome)
     /// Say goodbye, send what is owed, end.
     case end
 }

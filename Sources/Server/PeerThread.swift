@@ -38,6 +38,8 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
     let options: PeerOptions
     let listeners: [Int32]
     let resolver: Resolver
+    /// Nil where there is no log.
+    let serving: LogServing?
     let poller: Poller
     var machine: Machine
     var sockets: [Int: PeerSocket] = [:]
@@ -59,12 +61,14 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
     private static var goodbyeMilliseconds: Int64 { 2000 }
 
     init(
-        shared: Shared, options: PeerOptions, listeners: [Int32], resolver: Resolver, machine: consuming Machine
+        shared: Shared, options: PeerOptions, listeners: [Int32], resolver: Resolver, serving: LogServing? = nil,
+        machine: consuming Machine
     ) throws(SystemError) {
         self.shared = shared
         self.options = options
         self.listeners = listeners
         self.resolver = resolver
+        self.serving = serving
         self.machine = machine
         post = shared.peers
         poller = try Poller(capacity: 64)
@@ -139,6 +143,7 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
             switch message {
             case .request(let request): machine.request(request, now)
             case .resolved(let link, let addresses, let failure): resolved(link, addresses, failure)
+            case .logRead(let link, let outcome): machine.logRead(link: link, outcome, now)
             case .end:
                 machine.request(.goodbye, now)
                 endMilliseconds = now.monotonicMilliseconds + Self.goodbyeMilliseconds
@@ -159,12 +164,20 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
                 switch action {
                 case .dial(let target, let address): if endMilliseconds == nil { dial(target, address) }
                 case .close(let link): close(link)
+                case .readLog(let link, let read): readLog(link, read)
+                case .endLogRead(let link): serving?.end(link: link)
                 case .keepMembers(let members): shared.log?.keep(members)
                 case .keepReplica(let replica): shared.log?.keep(replica)
                 case .log(let severity, let text): log(severity, text)
                 }
             }
         }
+    }
+
+    private func readLog(_ link: Int, _ read: LogRead) {
+        if let serving { return serving.read(link: link, read) }
+        machine.logRead(link: link, .failed("this node keeps no log"), now)
+        needsTurn = true
     }
 
     /// Once the process ends: a link over which the machine has nothing left to say is closed.

@@ -192,12 +192,15 @@ final class Runtime {
         let addresses = peerAddresses
         let (recovered, incarnation) = (recovered, store?.incarnation)
         let resolver = try Resolver(answeringTo: shared.peers)
+        var serving: LogServing?
+        if let store { serving = try LogServing(store, answeringTo: shared.peers) }
         shared.peers.isRunning.store(true, ordering: .releasing)
         threads.append(
-            try Thread.start(name: "a2-peers") {
+            try Thread.start(name: "a2-peers") { [serving] in
                 do {
                     try PeerThread(
                         shared: shared, options: options, listeners: listeners, resolver: resolver,
+                        serving: serving,
                         machine: Replicator(
                             shared, options, listeners: addresses, incarnation: incarnation, recovered: recovered)
                     ).run()

@@ -241,6 +241,13 @@ final class Store: Sendable {
         return taken
     }
 
+    /// For a peer that has fallen behind the window.
+    func frames(
+        from position: UInt64, entryBytesMax: Int
+    ) throws(LogReadFailure) -> LogFrameReader<SystemDisk> {
+        try LogFrameReader(directory.value, from: position, entryBytesMax: entryBytesMax)
+    }
+
     var snapshotCount: Int { manifest.withLock { $0.snapshots.count } }
 
     /// For the next snapshot's file.

@@ -5,6 +5,10 @@ public struct LogEntry {
     public let kind: Int
     /// Valid as long as the log or the buffer it was read from.
     public let content: ByteView
+    /// How many bytes the entry has. `content` is the front of them in a batch that was not read whole.
+    public let length: Int
+
+    public var isWhole: Bool { content.count == length }
 
     public static let kindsMax = 16
     /// A head's length that says: the length follows in eight bytes.
@@ -27,7 +31,9 @@ public struct LogEntry {
     public static func headBytes(length: Int) -> Int { length < longLength ? 4 : 12 }
 
     @inline(__always)
-    fileprivate static func read(_ bytes: ByteView, at offset: Int) -> (entry: LogEntry, end: Int)? {
+    fileprivate static func read(
+        _ bytes: ByteView, of total: Int, at offset: Int
+    ) -> (entry: LogEntry, end: Int)? {
         guard bytes.count - offset >= 4 else { return nil }
         let head = Int(bytes.word32(at: offset).littleEndian)
         var start = offset + 4
@@ -35,12 +41,13 @@ public struct LogEntry {
         if length == longLength {
             guard bytes.count - start >= 8 else { return nil }
             let long = bytes.word64(at: start).littleEndian
-            guard long >= longLength, long <= UInt64(bytes.count) else { return nil }
+            guard long >= longLength, long <= UInt64(total) else { return nil }
             length = Int(long)
             start += 8
         }
-        guard length <= bytes.count - start else { return nil }
-        let entry = LogEntry(kind: head & 15, content: bytes.slice(start, length))
+        guard length <= total - start else { return nil }
+        let entry = LogEntry(
+            kind: head & 15, content: bytes.slice(start, min(length, bytes.count - start)), length: length)
         return (entry, start + length)
     }
 }
@@ -48,15 +55,20 @@ public struct LogEntry {
 /// The entries of a batch, in order. Ends early where the bytes are none; then `isComplete` stays false.
 public struct LogEntries: Sequence, IteratorProtocol {
     private let bytes: ByteView
+    private let total: Int
     private var offset = 0
 
-    public init(_ content: ByteView) { bytes = content }
+    /// `total`: how long the content is of which `content` is the front.
+    public init(_ content: ByteView, of total: Int? = nil) {
+        bytes = content
+        self.total = total ?? content.count
+    }
 
-    public var isComplete: Bool { offset == bytes.count }
+    public var isComplete: Bool { offset == total }
 
     @inline(__always)
     public mutating func next() -> LogEntry? {
-        guard offset < bytes.count, let (entry, end) = LogEntry.read(bytes, at: offset) else { return nil }
+        guard offset < bytes.count, let (entry, end) = LogEntry.read(bytes, of: total, at: offset) else { return nil }
         offset = end
         return entry
     }
@@ -76,12 +88,12 @@ public struct LogBatch {
     public let segment: UInt64
     /// Of its header, in the segment's file.
     public let fileOffset: Int
-    /// Valid as long as the log or the buffer it was read from.
+    /// Valid as long as the log or the buffer it was read from. All of it, but where its reader has set a bound.
     public let content: ByteView
 
     public var position: UInt64 { header.position }
     public var end: UInt64 { header.end }
     public var entryCount: Int { Int(header.entryCount) }
     public var unixMilliseconds: Int64 { header.unixMilliseconds }
-    public var entries: LogEntries { LogEntries(content) }
+    public var entries: LogEntries { LogEntries(content, of: header.length) }
 }

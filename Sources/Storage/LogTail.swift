@@ -13,6 +13,8 @@ public struct LogTail<D: Disk>: ~Copyable {
     private let directory: String
     /// Batches that end at or before are passed over.
     private let from: UInt64
+    /// Of a batch whose content is longer only so much is kept in memory, the front.
+    private let contentBytesMax: Int
     private var file: DiskFile?
     private var path = ""
     private var number: UInt64 = 0
@@ -23,8 +25,11 @@ public struct LogTail<D: Disk>: ~Copyable {
     private var buffer = ByteBuffer(capacity: 64 << 10)
 
     /// Begins with the first batch that reaches beyond `position`, or with the oldest there is.
-    public init(_ directory: borrowing DataDirectory<D>, from position: UInt64 = 0) throws(StorageError) {
+    public init(
+        _ directory: borrowing DataDirectory<D>, from position: UInt64 = 0, contentBytesMax: Int = .max
+    ) throws(StorageError) {
         disk = directory.disk
+        self.contentBytesMax = max(contentBytesMax, 1)
         self.directory = directory.logPath
         from = position
     }
@@ -52,13 +57,36 @@ public struct LogTail<D: Disk>: ~Copyable {
         let contentOffset = offset + LogBatchHeader.byteCount
         guard try header.length <= disk.length(file, path: path) - contentOffset else { return nil }
         buffer.removeAll()
-        try disk.readAll(file, at: contentOffset, count: header.length, into: &buffer, path: path)
-        guard buffer.count == header.length, checksum(buffer.view) == header.contentCRC else { return nil }
+        // What nobody wants to see need not be read.
+        if header.end > from, try !readContent(file, at: contentOffset, header) { return nil }
         let batch = LogBatch(header: header, segment: number, fileOffset: offset, content: buffer.view)
         offset = contentOffset + header.length
         position = header.end
         return batch
     }
+
+    /// Reads the content, or its front, into the buffer, and checks all of it.
+    private mutating func readContent(
+        _ file: DiskFile, at offset: Int, _ header: LogBatchHeader
+    ) throws(StorageError) -> Bool {
+        let kept = min(header.length, contentBytesMax)
+        try disk.readAll(file, at: offset, count: kept, into: &buffer, path: path)
+        guard buffer.count == kept else { return false }
+        var crc = checksum(buffer.view)
+        var done = kept
+        var piece = ByteBuffer()
+        while done < header.length {
+            piece.removeAll()
+            let count = min(header.length - done, Self.pieceBytes)
+            try disk.readAll(file, at: offset + done, count: count, into: &piece, path: path)
+            guard piece.count == count else { return false }
+            crc = checksum(piece.view, continuing: crc)
+            done += count
+        }
+        return crc == header.contentCRC
+    }
+
+    private static var pieceBytes: Int { 1 << 20 }
 
     /// Opens the segment that `from` falls into, or the first that is there.
     private mutating func openFirst() throws(StorageError) -> Bool {

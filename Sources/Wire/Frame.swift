@@ -114,6 +114,13 @@ public enum FrameCodec {
         return (Int(bytes[prefixBytes + 1]), byteCount)
     }
 
+    /// Who wrote the frame at the front of `bytes`, where `place` has found one.
+    @inline(__always)
+    public static func origin(of bytes: ByteView) throws(Failure) -> Replica {
+        guard bytes.count >= prefixBytes + 10 else { throw .malformed }
+        return Stamp(rawValue: bytes.word64(at: prefixBytes + 2).littleEndian).replica
+    }
+
     /// How many frames stand one behind the other, going by their lengths.
     public static func count(_ bytes: ByteView) -> Int {
         var count = 0

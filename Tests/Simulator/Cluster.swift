@@ -278,6 +278,9 @@ public final class Cluster {
                 switch action {
                 case .dial(let target, let address): dial(index, target, address)
                 case .close(let link): close(index, link)
+                case .readLog(let link, _):
+                    node.replicator.logRead(link: link, .failed("not kept here"), moment(index))
+                case .endLogRead: break
                 case .keepMembers(let entries):
                     if !plan.faultsOfDisk.contains(.forgetsMembers) {
                         slots[index].disk?.members = RecoveredPast.encode(entries)

@@ -51,7 +51,7 @@ private final class Desk {
             for action in actions {
                 switch action {
                 case .dial(let target, _): dials.append(target)
-                case .keepMembers, .keepReplica: break
+                case .keepMembers, .keepReplica, .readLog, .endLogRead: break
                 case .log(_, let text): lines.append(text)
                 case .close(let link): replicator.closed(link: link, reason: "", moment)
                 }
@@ -286,7 +286,8 @@ private final class Desk {
             plan.insert(Self.need(3, 1, isFirst ? [] : [Self.stamp(9)]))
             plan.insert(Self.need(3, 1, isFirst ? [Self.stamp(9)] : []))
             let taken = plan.takeDue(
-                nowMilliseconds: 1, isOpen: { _ in true }, isCovered: { _ in true }, isAhead: { _ in false })
+                nowMilliseconds: 1, isOpen: { _ in true }, isCovered: { _ in true }, isAhead: { _ in false },
+                isComing: { _ in false })
             #expect(taken.count == 1)
         }
     }
@@ -300,12 +301,14 @@ private final class Desk {
         plan.insert(Self.need(30, 1, due: 50))
         func take(_ now: Int64) -> [(need: RepairPlan.Need, request: UInt64)] {
             plan.takeDue(
-                nowMilliseconds: now, isOpen: { _ in true }, isCovered: { $0.partition < 5 }, isAhead: { _ in false })
+                nowMilliseconds: now, isOpen: { _ in true }, isCovered: { $0.partition < 5 }, isAhead: { _ in false },
+                isComing: { $0.partition == 19 && now < 1000 })
         }
         let first = take(1)
         #expect(first.count { $0.need.link == 1 } == 4 && first.count { $0.need.link == 2 } == 4)
         #expect(Set(first.map(\.need.partition)).count == 8 && first.allSatisfy { $0.need.partition >= 5 })
         #expect(take(1).isEmpty)
+        #expect(first.allSatisfy { $0.need.partition != 19 })
         #expect(plan.nextDueMilliseconds(after: 1) == 50)
         #expect(plan.finish(request: first[0].request, link: 1) == first[0].need.partition)
         #expect(take(1).count == 1)
