@@ -18,7 +18,7 @@ public enum VisibleValue: Equatable, Sendable {
 }
 
 public struct KeyState: Equatable, Sendable {
-    /// The stamp of the last record applied to the key.
+    /// The stamp of the last record applied to the key, or a later one: whoever has applied all up to it knows the key.
     public internal(set) var modified: Stamp
     public internal(set) var cell = Cell()
     public internal(set) var members = AddWinsSet()
@@ -47,6 +47,9 @@ public struct KeyState: Equatable, Sendable {
         guard base.dot == modified, base.rank == base.dot else { return nil }
         return (value: base.value, dot: base.dot, deadline: base.deadline)
     }
+
+    /// A later record was applied, though nothing of it is to be seen.
+    public mutating func raiseModified(to stamp: Stamp) { modified = max(modified, stamp) }
 
     /// Nothing is left to remember: the key can go.
     public var isBlank: Bool { cell.isBlank && members.isBlank && deadline.isBlank }

@@ -27,6 +27,7 @@ struct ExpirySweep {
 extension Partition {
     @inline(__always)
     mutating func insert(_ entry: Entry, _ database: Int, _ hash: UInt64) {
+        returns.noteInsert(entry.stamp)
         let table = changeableTable(database)
         let before = table.pointee.bucketBytes
         table.pointee.insert(entry, hash, &arena, pages)
@@ -54,7 +55,7 @@ extension Partition {
     ) {
         guard mayReclaim(position.entry, context.nowMilliseconds) else { return }
         context.expiredKeys &+= 1
-        discard(position, database, hash)
+        forget(position, database, hash)
     }
 
     /// Whether a key that does not exist any more can be forgotten: its past deadline is stable, so no member can
@@ -120,7 +121,7 @@ extension Partition {
             guard let position = tables[sweep.database].find(key, hash) else { continue }
             context.expiredKeys &+= 1
             // Whoever watched it alive sees that it is gone; whoever watched it expired has missed nothing.
-            discard(position, sweep.database, hash)
+            forget(position, sweep.database, hash)
         }
         sweep.visited += visited
         sweep.reclaimed += count

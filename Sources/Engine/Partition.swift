@@ -30,6 +30,8 @@ public struct Partition: ~Copyable {
     /// For each replica the stamp up to which everything of it has been applied, be it written here or not.
     var fences = Versions()
     var dependencyChain = Dependencies()
+    /// Keys whose stamps do not tell of a remove that came before.
+    var returns = Returns()
     /// Keys in general form, to be settled when the cut moves.
     var unsettled = WaitingKeys()
     /// Counters that have not settled.
@@ -168,6 +170,7 @@ public struct Partition: ~Copyable {
     @inline(__always)
     public mutating func closeDraft() {
         latestOwnStamp = draftStamp
+        returns.noteWrite(draftStamp)
         draftStamp = .zero
     }
 
@@ -215,8 +218,14 @@ public struct Partition: ~Copyable {
         Self.releaseOwned(entry)
     }
 
-    /// Takes the entry out of its table and frees it.
+    /// A write leaves nothing of the key.
     mutating func discard(_ position: SlotPosition, _ database: Int, _ hash: UInt64) {
+        returns.hasRemoval = true
+        forget(position, database, hash)
+    }
+
+    /// Takes the entry out of its table and frees it.
+    mutating func forget(_ position: SlotPosition, _ database: Int, _ hash: UInt64) {
         let entry = position.entry
         if entry.hasDeadline { changeableTable(database).pointee.volatileCount -= 1 }
         changeableTable(database).pointee.remove(position, hash, &arena)

@@ -20,6 +20,7 @@ extension Partition {
     public mutating func startCounting() {
         guard isSole else { return }
         isSole = false
+        returns.noteRemoval(latestOwnStamp)
         dependencyChain.startOver()
     }
 
@@ -28,6 +29,7 @@ extension Partition {
     public mutating func adopt(cut: Stamp, settleCut: Stamp, fences: Versions) {
         self.cut = max(self.cut, cut)
         if walkers == 0 { announcedByAll = max(announcedByAll, settleCut) }
+        returns.settle(settleCut)
         // A state, or this node's former life, may have shown more of somebody than has been heard since.
         if fences.covers(self.fences) { self.fences = fences } else { self.fences.formUnion(fences) }
         if receiver.deferred.isEmpty, receiver.pendingClears.isEmpty { return }

@@ -60,6 +60,7 @@ extension Partition {
         precondition(draftStamp.isZero, "a frame arrived while one is being drafted")
         receiver.versions.advance(to: latestOwnStamp)
         guard apply(records, frame, &context) else { return .malformed }
+        returns.noteWrite(frame.stamp)
         receiver.advance(to: frame.stamp)
         dependencyChain.noteNews()
         clock.observe(frame.stamp)

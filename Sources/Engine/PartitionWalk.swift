@@ -40,6 +40,7 @@ extension Partition {
         guard tables[database].count > 0 else { return false }
         _ = stampForWrite(&context)
         markWatchesOfFlushed(database, context.nowMilliseconds)
+        returns.hasRemoval = true
         clearUnsettled(database, &context)
         if context.accumulates {
             if !flushedDatabases.contains(database) { flushedDatabases.append(database) }

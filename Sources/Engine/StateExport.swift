@@ -31,24 +31,14 @@ public struct StateExport: Sendable {
         static let name: UInt8 = 48
     }
 
-    /// A key that was deleted and written anew shows only the later record; whoever wrote it had not heard of the
-    /// remove yet, so the two lie no further apart than news takes to travel.
-    static let marginMilliseconds: UInt64 = 60_000
-
     private let request: StateRequest
     private var salt: UInt64 = 0
     /// Keys last written up to here are known where this goes.
     private var since = Stamp.zero
     private var database = 0
     private var position: UInt64 = 0
-    private let margin: UInt64
 
-    public init(_ request: StateRequest) { self.init(request, marginMilliseconds: Self.marginMilliseconds) }
-
-    init(_ request: StateRequest, marginMilliseconds: UInt64) {
-        self.request = request
-        margin = marginMilliseconds
-    }
+    public init(_ request: StateRequest) { self.request = request }
 
     /// To be called once, before the first slice; the partition is lent for the length of each call.
     public mutating func writeHead(_ partition: UnsafeMutablePointer<Partition>, into out: inout ByteBuffer) {
@@ -65,16 +55,14 @@ public struct StateExport: Sendable {
         head.encode(to: &out)
     }
 
-    /// The lowest coverage among replicas of which this node has news, less the margin.
+    /// The lowest coverage among replicas of which this node has news.
     private func firstNews(_ versions: Versions) -> Stamp {
         var lowest = Stamp.distantFuture
         for stamp in versions.stamps {
             let there = request.coverage(of: stamp.replica)
             if stamp > there { lowest = min(lowest, there) }
         }
-        if lowest == .distantFuture { return lowest }
-        let distance = margin << (Stamp.counterBits + Stamp.replicaBits)
-        return Stamp(rawValue: lowest.rawValue > distance ? lowest.rawValue - distance : 0)
+        return lowest
     }
 
     /// Writes the keys of the next buckets. Returns whether that was the last of the state.
@@ -91,7 +79,7 @@ public struct StateExport: Sendable {
                 position = 0
                 continue
             }
-            let next = partition.pointee.tables[database].visit(position) { write($0.entry, &out) }
+            let next = partition.pointee.tables[database].visit(position) { write($0.entry, partition, &out) }
             position = next ?? 0
             if next == nil { database += 1 }
             left -= 1
@@ -117,10 +105,18 @@ public struct StateExport: Sendable {
     public static func endState(into out: inout ByteBuffer) { out.append(Tag.endOfState) }
 
     @inline(__always)
-    private func write(_ entry: Entry, _ out: inout ByteBuffer) {
-        if entry.stamp <= since {
+    private func write(
+        _ entry: Entry, _ partition: UnsafeMutablePointer<Partition>, _ out: inout ByteBuffer
+    ) {
+        let mayBeBack = partition.pointee.returns.mayContain(entry.stamp)
+        let stamp = mayBeBack ? partition.pointee.returns.raised : entry.stamp
+        if stamp <= since {
             out.append(Tag.name)
             out.append(littleEndian: Self.nameHash(entry.key, database: database, salt: salt))
+        } else if mayBeBack {
+            var state = partition.pointee.state(of: entry)
+            state.raiseModified(to: stamp)
+            entry.export(state, database: database, to: &out)
         } else {
             entry.export(database: database, to: &out)
         }
@@ -135,14 +131,7 @@ public struct StateExport: Sendable {
 extension Entry {
     /// The key whole; its stamp is the key's last.
     func export(database: Int, to out: inout ByteBuffer) {
-        if let state = unsettledState {
-            out.append(StateExport.Tag.general)
-            out.append(varint: database)
-            out.append(varint: key.count)
-            out.append(key)
-            state.encode(to: &out)
-            return
-        }
+        if let state = unsettledState { return export(state, database: database, to: &out) }
         out.reserve(key.count + 64)
         out.append(
             StateExport.Tag.plain | (hasDeadline ? StateExport.Tag.plainDeadline : 0)
@@ -159,6 +148,15 @@ extension Entry {
             out.append(varint: value.count)
             out.append(value)
         }
+    }
+
+    /// The same in general form.
+    func export(_ state: KeyState, database: Int, to out: inout ByteBuffer) {
+        out.append(StateExport.Tag.general)
+        out.append(varint: database)
+        out.append(varint: key.count)
+        out.append(key)
+        state.encode(to: &out)
     }
 }
 

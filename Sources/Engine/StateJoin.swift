@@ -128,6 +128,8 @@ extension Partition {
                 receiver.pendingClears.insert(clear, ofDatabase: database)
             }
         }
+        // What the sender has removed it has not told.
+        returns.noteRemoval(there.versions.stamps.max() ?? .zero)
         receiver.versions.advance(to: latestOwnStamp)
         for stamp in there.versions.stamps where stamp.replica != replica { receiver.versions.advance(to: stamp) }
         receiver.deferred.purge(receiver.versions)

@@ -104,6 +104,10 @@ struct StateJoiner {
         var joined = mine
         rule.join(&joined, theirs, of: DatabaseKey(database: handle.database, key: handle.name.array))
         guard joined != mine else { return }
+        if !mine.isBlank, joined.modified <= mine.modified {
+            // It changed by what is gone, and who does not know that yet must not take it for known.
+            joined.raiseModified(to: rule.there.versions.stamps.max() ?? .zero)
+        }
         handle.noteWrite()
         handle.partition.pointee.store(joined, for: handle)
         keysChanged += 1

@@ -164,9 +164,8 @@ struct FleetPlan {
     var faults: Faults = []
     /// Whether nodes lose their memory.
     var forgets = true
-    /// Whether whole states go round at all, and how far behind a key may be left out.
+    /// Whether whole states go round at all.
     var transfers = true
-    var marginMilliseconds: UInt64 = 60_000
     /// How often frames are lost and states go round, in a hundred steps.
     var disturbances = 6
     /// Whether the sender writes between the slices of a state.
@@ -349,7 +348,7 @@ struct Fleet {
             failures.append("a request that nobody can read")
             return
         }
-        var export = StateExport(decoded, marginMilliseconds: plan.marginMilliseconds)
+        var export = StateExport(decoded)
         var state = ByteBuffer()
         export.writeHead(nodes[origin].partition, into: &state)
         let fences = nodes[origin].fences
