@@ -31,10 +31,13 @@ extension Delta {
         public var stamp: Stamp
         /// The stable cut this frame announces.
         public var announcedCut: Stamp
+        /// Somebody may have folded any run that ended at or before this: it does not go on.
+        public var foldedUpTo: Stamp
 
-        public init(stamp: Stamp, announcedCut: Stamp) {
+        public init(stamp: Stamp, announcedCut: Stamp, foldedUpTo: Stamp = .zero) {
             self.stamp = stamp
             self.announcedCut = announcedCut
+            self.foldedUpTo = max(foldedUpTo, announcedCut)
         }
     }
 
@@ -172,10 +175,9 @@ private struct Composer {
         if let increment = delta.increment {
             delta.increment = Delta.Increment(
                 start: increment.start, sum: increment.sum + amount, amount: increment.amount + amount)
-        } else if let run = before.cell.lastRun(of: author.stamp.replica), run.last > author.announcedCut,
+        } else if let run = before.cell.lastRun(of: author.stamp.replica), run.last > author.foldedUpTo,
             !delta.cleared.contains(.cell)
         {
-            // Past that cut someone may have folded the run already.
             delta.increment = Delta.Increment(start: run.start, sum: run.sum + amount, amount: amount)
         } else {
             delta.increment = Delta.Increment(start: nil, sum: amount, amount: amount)

@@ -53,7 +53,8 @@ extension KeyHandle {
         let before = touched.map { context.pointee.touched[$0].before } ?? partition.pointee.state(of: self)
         var delta = touched.map { context.pointee.touched[$0].delta } ?? Delta()
         let stamp = partition.pointee.stampForWrite(&context.pointee)
-        let author = Delta.Author(stamp: stamp, announcedCut: partition.pointee.announcedCut)
+        let author = Delta.Author(
+            stamp: stamp, announcedCut: partition.pointee.announcedCut, foldedUpTo: partition.pointee.foldedUpTo)
         guard delta.compose(operation, before: before, author: author) else { return false }
         noteWrite()
         partition.pointee.store(before.applying(delta, author: author), for: self)

@@ -33,11 +33,10 @@ extension KeyHandle {
     @inline(__always)
     private func extendedRun(_ entry: Entry, _ amount: Int64) throws(IncrementFailure) -> Int64? {
         let replica = partition.pointee.replica
-        // Past that cut someone may have folded the run already.
-        let cut = partition.pointee.announcedCut
+        let folded = partition.pointee.foldedUpTo
         for index in 0..<entry.counterPartCount {
             let run = entry.counterPart(index)
-            guard !run.isReset, run.last > cut, run.last.replica == replica else { continue }
+            guard !run.isReset, run.last > folded, run.last.replica == replica else { continue }
             let (shown, overflow) = entry.counterShown.addingReportingOverflow(amount)
             if overflow { throw .overflow }
             let (sum, runOverflow) = run.sum.addingReportingOverflow(amount)
@@ -63,7 +62,7 @@ extension KeyHandle {
         let settleCut = partition.pointee.settleCut
         let replica = partition.pointee.replica
         guard var counter = try counter(at: position), counter.settle(settleCut), let present = counter.shown,
-            counter.lastRun(of: replica)?.last ?? .zero <= partition.pointee.announcedCut || !counter.exists
+            counter.lastRun(of: replica)?.last ?? .zero <= partition.pointee.foldedUpTo || !counter.exists
         else { return try generalIncrement(by: amount) }
         let (sum, overflow) = present.addingReportingOverflow(amount)
         if overflow { throw .overflow }

@@ -45,6 +45,8 @@ public struct Partition: ~Copyable {
     var ownPast = Stamp.zero
     /// What that frame of this replica had told of its dependencies.
     var ownTold = Versions()
+    /// The latest stamp of this replica that a former life of the node has written.
+    var formerOwnPast = Stamp.zero
     /// Snapshots being written.
     var walkers = 0
     var digestCache = DigestCache()

@@ -9,6 +9,10 @@ extension Partition {
     /// What every member is known to have applied.
     public var announcedCut: Stamp { isSole ? latestOwnStamp : cut }
 
+    /// Somebody may have folded any run of this replica that ended at or before this: of a former life it is not known
+    /// which cut it announced last.
+    var foldedUpTo: Stamp { max(announcedCut, formerOwnPast) }
+
     /// What every member has announced as its cut: history at or before it may be forgotten.
     public var settleCut: Stamp {
         if isSole { return latestOwnStamp }

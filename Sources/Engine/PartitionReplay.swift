@@ -134,6 +134,7 @@ extension Partition {
         dependencyChain.startOver()
         dependencyChain.noteNews()
         raiseFence(tick: tick)
+        formerOwnPast = latestOwnStamp
         while !unsettled.isEmpty || !waitingCounters.isEmpty {
             let before = (unsettled.count, waitingCounters.count)
             settleWhatIsStable(&context)

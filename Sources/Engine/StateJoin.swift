@@ -73,6 +73,7 @@ extension Partition {
     public mutating func adoptOwnPast() {
         guard draftStamp.isZero, ownPast > latestOwnStamp else { return }
         latestOwnStamp = ownPast
+        formerOwnPast = ownPast
         clock.observe(ownPast)
         receiver.advance(to: ownPast)
         dependencyChain.startOver()

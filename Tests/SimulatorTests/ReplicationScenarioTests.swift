@@ -57,6 +57,23 @@ import Testing
         #expect(scenario.shown("{a}k13") == ["'v'"])
     }
 
+    @Test("A counter that peers have folded begins a new run after a crash that has lost the cut", arguments: [2, 3])
+    func cutLost(size: Int) {
+        for milliseconds in stride(from: Int64(0), through: 2400, by: 100) {
+            let scenario = Scenario.mesh(size, .disks)
+            scenario.run(0, "INCRBY {a}x 5")
+            scenario.run(1, "INCRBY {a}x 100")
+            scenario.pass(milliseconds)
+            scenario.crash(0)
+            scenario.pass(10)
+            scenario.cluster.start(0, seeds: [1])
+            var reply = scenario.run(0, "INCR {a}x")
+            while case .error = reply { reply = scenario.run(0, "INCR {a}x", later: 5) }
+            #expect(scenario.rest() == [], "after \(milliseconds) ms")
+            #expect(scenario.shown("{a}x") == ["'106'"], "after \(milliseconds) ms")
+        }
+    }
+
     @Test("DEL and then SET while a peer lags keeps the new value", arguments: [2, 3])
     func deleteThenSet(count: Int) {
         let scenario = Scenario.mesh(count)
