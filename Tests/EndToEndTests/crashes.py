@@ -425,7 +425,7 @@ def run_way(way, seeds, results):
 
 
 binary, library = sys.argv[1], sys.argv[2]
-progress = os.environ.get("A2_CRASH_PROGRESS")
+progress = os.environ.get("CRASH_PROGRESS")
 results = {}
 threads = [
     threading.Thread(target=run_way, args=[way, range(int(sys.argv[3]), int(sys.argv[4])), results])
