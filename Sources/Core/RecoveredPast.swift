@@ -45,12 +45,13 @@ extension Replicator {
         stability.resume(cut: recovered.cut, settleCut: recovered.settleCut)
         let others = members.entries.filter { $0.replica.node != replica.node }
         hasEverMet = !others.isEmpty
+        hasCluster = hasEverMet
         past.isWhole = recovered.isWhole
     }
 
-    /// The table is kept on the disk whenever it has changed.
+    /// The table is kept on the disk whenever it has changed; the first time not before the log has what was renamed.
     func keepMembers() {
-        guard membersKept != members.version else { return }
+        guard membersKept != members.version, hasKeptNames else { return }
         membersKept = members.version
         actions.append(.keepMembers(members.entries))
     }

@@ -20,10 +20,11 @@ extension Replicator {
     }
 
     /// No cut of anybody in our cluster is later than this: what strangers wrote before it, some of us may take for
-    /// settled already, whatever our own cut is. Zero while nobody goes by our fences or we by theirs.
+    /// settled already, whatever our own cut is. Zero while nobody goes by our fences or we by theirs: a node that comes
+    /// back from its disk belongs to the cluster it belonged to, also before it has met anybody again.
     private var horizon: Stamp {
         let latest = fences.stamps.map(\.tick).max() ?? 0
-        guard hasMet, hasJoined || latest > 0 else { return .zero }
+        guard hasCluster || hasMet && (hasJoined || latest > 0) else { return .zero }
         let now = UInt64(max(executor.context.pointee.nowMilliseconds - Stamp.epochMilliseconds, 0))
         return Stamp(tick: max(latest, stability.cut.tick, now << Stamp.counterBits), replica: replica).asCut
     }
@@ -129,9 +130,15 @@ extension Replicator {
         var count = 0
         for partition in 0..<Slots.partitionCount where executor.restamp(partition, above: floor) { count += 1 }
         if count > 0 {
+            restampedPosition = node.window.end
             log(.notice, "met \(describe(peer.identity)): what was written here before counts as written now")
         }
     }
+
+    /// Whether what was renamed when the first was met is on the disk under its new stamps. Until then nobody gets any of
+    /// it, and the disk does not remember that we have met: a crash brings the old stamps back, and who has a cluster
+    /// does not rename. His members would take them for settled and removed.
+    var hasKeptNames: Bool { node.window.log.map { $0.durablePosition >= restampedPosition } ?? true }
 
     private func reasonAgainst(_ identity: PeerIdentity) -> String? {
         silenced.contains(identity.replica.node) ? "links with node \(identity.replica.node) are kept down" : nil

@@ -43,7 +43,9 @@ extension Replicator {
 
     /// How far the window may be sent: with `fsync always` as far as it would survive a crash.
     private var sendableEnd: UInt64 {
-        guard let log = node.window.log, log.isSynchronous.load(ordering: .relaxed) else { return node.window.end }
+        guard let log = node.window.log, log.isSynchronous.load(ordering: .relaxed) || !hasKeptNames else {
+            return node.window.end
+        }
         return min(log.durablePosition, node.window.end)
     }
 
@@ -134,7 +136,7 @@ extension Replicator {
 
     /// One message of the state asked for first. Returns whether there was anything.
     private func serveState(_ link: PeerLink) -> Bool {
-        guard !link.sending.exports.isEmpty else { return false }
+        guard !link.sending.exports.isEmpty, hasKeptNames else { return false }
         let mark = link.output.pointee.beginState(
             request: link.sending.exports[0].request, partition: link.sending.exports[0].partition)
         let isDone = executor.export(

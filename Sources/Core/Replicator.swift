@@ -34,6 +34,10 @@ public final class Replicator<Lending: PartitionLending> {
     var membersKept: UInt64 = 0
     /// Somebody was met in this life or a former one that the disk remembers.
     var hasEverMet = false
+    /// A former life had met somebody, and the disk remembers it.
+    var hasCluster = false
+    /// Behind what was renamed when the first was met: until the log is durable up to here nobody is shown any of it.
+    var restampedPosition: UInt64 = 0
     /// Made at the start, when the clocks are known.
     var clockGuard: ClockGuard?
     var isClockRefused = false

@@ -11,16 +11,19 @@ import Wire
 @testable import Simulator
 
 /// A node with one seed, and a scripted peer at that seed's address.
-private final class Desk {
+final class Desk {
     let node: ClusterNode
     var now: Int64 = 1_750_000_000_000
     var monotonic: Int64 = 1000
     var lines: [String] = []
     var dials: [Int] = []
+    /// The table was given to be kept.
+    var hasKeptMembers = false
     private var links = 0
     let peer: PeerIdentity
 
-    init() throws {
+    /// With a log, and what was written before there was anybody to ask, where something is `recovered`.
+    init(recovered: RecoveredPast? = nil, writing commands: [String] = []) throws {
         var random = SeededRandom(seed: 7)
         let seed = try PeerAddress("peer:1")
         let settings = ReplicationSettings(
@@ -29,7 +32,15 @@ private final class Desk {
         peer = PeerIdentity(
             cluster: "c", replica: Replica(node: 2, generation: 0), incarnation: 22, name: "two", region: "",
             address: seed)
-        node = ClusterNode(settings: settings, life: 1, windowBytes: 1 << 16, random: &random)
+        if let recovered {
+            let core = SimNode(
+                replica: settings.replica, counted: [settings.replica], seed: 7, windowBytes: 1 << 16, keepsLog: true)
+            core.setClock(now)
+            for command in commands { _ = core.run(command.split(separator: " ").map { Array($0.utf8) }) }
+            node = ClusterNode(settings: settings, life: 1, core: core, recovered: recovered, random: &random)
+        } else {
+            node = ClusterNode(settings: settings, life: 1, windowBytes: 1 << 16, random: &random)
+        }
         node.replicator.start(moment)
         turn()
     }
@@ -51,7 +62,8 @@ private final class Desk {
             for action in actions {
                 switch action {
                 case .dial(let target, _): dials.append(target)
-                case .keepMembers, .keepReplica, .readLog, .endLogRead: break
+                case .keepMembers: hasKeptMembers = true
+                case .keepReplica, .readLog, .endLogRead: break
                 case .log(_, let text): lines.append(text)
                 case .close(let link): replicator.closed(link: link, reason: "", moment)
                 }
@@ -88,21 +100,23 @@ private final class Desk {
     }
 
     /// The peer dials: its frames come over this link.
-    func linkFrom(_ identity: PeerIdentity? = nil) throws -> Int {
+    func linkFrom(_ identity: PeerIdentity? = nil, horizon: Stamp = .zero) throws -> Int {
         let link = accept()
         let hello = Hello(
-            lowestProtocol: 1, highestProtocol: 1, identity: identity ?? peer, nonce: 1, hasSecret: false)
+            lowestProtocol: 1, highestProtocol: 1, identity: identity ?? peer, nonce: 1, hasSecret: false,
+            horizon: horizon)
         say(.hello(hello), link)
         say(.proof([]), link)
         return link
     }
 
     /// We dial, and the peer answers.
-    func linkTo() throws -> Int {
+    func linkTo(horizon: Stamp = .zero) throws -> Int {
         links += 1
         replicator.dialled(target: try takeDial(), link: links, moment)
         _ = try heard(links) { $0 }
-        say(.challenge(Challenge(protocolVersion: 1, identity: peer, nonce: 2, proof: [])), links)
+        say(
+            .challenge(Challenge(protocolVersion: 1, identity: peer, nonce: 2, horizon: horizon, proof: [])), links)
         say(.welcome(resume: nil), links)
         return links
     }
