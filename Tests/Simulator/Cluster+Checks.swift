@@ -96,27 +96,32 @@ extension Cluster {
         }
     }
 
-    /// Whoever has acknowledged all of a window has all of it, or has lost its memory since.
+    /// Whoever has acknowledged all of a window has all that was written to it, or has lost its memory since. What a
+    /// node wrote in a former life never stood in this window: it has that back from some, and others may lack it yet.
     private func checkAcknowledgements(_ index: Int, _ node: ClusterNode) {
         let count = node.core.node.acknowledgements.count(.applied, upTo: node.core.node.window.end)
         if count == 0 { return }
-        let holders = slots.indices.count { other in
-            guard other != index else { return false }
-            guard let peer = slots[other].node, slots[other].lives == 1 else { return true }
-            return Self.watchedPartitions.allSatisfy {
-                peer.versions($0).covers(node.core.partition($0).pointee.latestOwnStamp)
-            }
+        let written = writtenStamps(node)
+        let others = slots.indices.filter { $0 != index }
+        let without = others.filter { other in
+            guard let peer = slots[other].node else { return false }
+            return written.contains { !peer.versions($0.partition).covers($0.stamp) }
         }
+        let holders = others.count - without.count { slots[$0].lives == 1 }
         guard count > holders else { return }
-        let without = slots.indices.filter { other in
-            guard other != index, let peer = slots[other].node else { return false }
-            return !Self.watchedPartitions.allSatisfy {
-                peer.versions($0).covers(node.core.partition($0).pointee.latestOwnStamp)
-            }
-        }
         fail(
             "\(count) have acknowledged all of \(slots[index].number), \(holders) have it, not "
                 + "\(without.map { slots[$0].number })")
+    }
+
+    /// The last of what this process has written to its window, by watched partition.
+    private func writtenStamps(_ node: ClusterNode) -> [(partition: Int, stamp: Stamp)] {
+        Self.watchedPartitions.compactMap { partition in
+            let last = node.core.sent.last { $0.header.partition == partition }
+            // Before it met anybody all of it got other stamps, and comes to the others as state.
+            if node.framesRestamped > 0 { return (partition, node.core.partition(partition).pointee.latestOwnStamp) }
+            return last.map { (partition, $0.header.stamp) }
+        }
     }
 
     /// Reads what a node has written: each frame follows the one before, no stamp is used twice, and what a process
@@ -161,6 +166,7 @@ extension Cluster {
             let latest = node.core.partition(partition).pointee.latestOwnStamp
             guard latest.replica == node.replica, !latest.isZero, chains[node.replica, partition]?.latest != latest
             else { continue }
+            if isRestamped { loseUnrecovered(index, node, partition) }
             chains[node.replica, partition] = Chains.Chain(
                 replica: node.replica, partition: partition, life: (index, node.life), latest: latest,
                 stamps: (chains[node.replica, partition]?.stamps ?? []).union([latest]))
@@ -169,10 +175,20 @@ extension Cluster {
                 guard entry.partition == partition, entry.slot == index,
                     entry.life == node.life || node.recovered[partition]?.covers(entry.stamp) == true
                 else { continue }
-                if entry.stamp.replica == node.formerReplica { ledger.entries[position].stamp = latest }
+                guard entry.stamp.replica == node.formerReplica else { continue }
+                ledger.entries[position].formerStamps.append(entry.stamp)
+                ledger.entries[position].stamp = latest
             }
         }
         node.formerReplica = node.replica
+    }
+
+    /// What a former life of a node that has met nobody wrote, and its disk has lost, is not among what now gets other
+    /// stamps: these are no continuation of the chain by which the loss would show.
+    private func loseUnrecovered(_ index: Int, _ node: ClusterNode, _ partition: Int) {
+        guard let chain = chains[node.formerReplica, partition], chain.life != (index, node.life) else { return }
+        let recovered = node.recovered[partition]?[node.formerReplica] ?? .zero
+        if recovered < chain.latest { lose(node.formerReplica, partition, from: recovered, to: chain.latest) }
     }
 
     /// A new process of a replica has gone on from an earlier frame: nobody may have what came behind it.
@@ -326,10 +342,10 @@ extension Cluster {
         }
         history.outlivedStrings = 0
         // A remove of what a crash has lost everywhere is remembered: nobody can say that it will never come.
-        // Who has never met anybody may yet meet those who need it.
-        if node.report.peers.allSatisfy({ $0.replica.node == slots[index].number }), !node.settings.seeds.isEmpty {
-            return nil
-        }
+        // Who has never met anybody may yet meet those who need it: whom it is told of now, or was told of in a former
+        // life that its log remembers.
+        let wasTold = !node.settings.seeds.isEmpty || !node.core.partition(0).pointee.isSole
+        if wasTold, node.report.peers.allSatisfy({ $0.replica.node == slots[index].number }) { return nil }
         if counts.crashes > 0 {
             history.deferredKeys = 0
             history.pendingClears = 0
@@ -359,9 +375,12 @@ extension Cluster {
         if let reason = reasonForUnrest() { fail("not at rest after comparing: \(reason)") }
     }
 
-    /// Whoever leaves has told all that it wrote.
+    /// Whoever leaves has told all that it wrote: somebody who runs, or one who has gone down since and may have told
+    /// the leaver just before that he has everything.
     func checkFarewell(_ index: Int, _ node: ClusterNode) {
         let others = members.compactMap { slots[$0].node }
+        let told = node.report.peers.filter { $0.membership == "member" }.map(\.replica.node)
+        if slots.contains(where: { $0.node == nil && $0.disk == nil && told.contains($0.number) }) { return }
         for partition in Self.watchedPartitions {
             let latest = node.core.partition(partition).pointee.latestOwnStamp
             if !others.contains(where: { $0.versions(partition).covers(latest) }) {

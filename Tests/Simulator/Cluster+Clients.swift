@@ -17,6 +17,8 @@ struct Ledger {
         let slot: Int
         let life: Int
         var stamp: Stamp
+        /// Those it had before its author met others, who go by the last.
+        var formerStamps: [Stamp] = []
         let amount: Int64
         let element: [UInt8]
         /// Its author lost it before anybody had it, and has gone on without it.

@@ -36,7 +36,10 @@ extension Cluster {
         guard var disk = slots[index].disk else { return nil }
         var settings = plainSettings
         let isNew = disk.incarnation == 0
-        if isNew { disk.incarnation = UInt128(random.next()) }
+        if isNew {
+            disk.incarnation = UInt128(random.next())
+            disk.firstLife = slots[index].lives
+        }
         settings.incarnation = disk.incarnation
         settings.generation = disk.replica.generation
         let wall = moment(index).unixMilliseconds

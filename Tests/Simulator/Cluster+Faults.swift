@@ -260,6 +260,28 @@ extension Cluster {
         }
     }
 
+    /// Of two groups that have never heard of each other, because each began with those of its seeds that were there,
+    /// the operator starts the smaller again and names one of the other.
+    private func introduceStrangers() {
+        guard let first = members.first else { return }
+        var group = [first]
+        var asked = 0
+        while asked < group.count {
+            let report = slots[group[asked]].node?.report
+            asked += 1
+            for index in members where !group.contains(index) {
+                let peer = report?.peers.first { $0.replica == slots[index].node?.replica }
+                if peer?.outgoing == "up" || peer?.incoming == "up" { group.append(index) }
+            }
+        }
+        for index in members where !group.contains(index) && slots[index].node?.isRefused == nil {
+            guard let node = slots[index].node else { continue }
+            note("node \(slots[index].number) is told of node \(slots[first].number)")
+            end(index, node, isSilent: false, isClean: slots[index].disk != nil)
+            start(index, seeds: [first])
+        }
+    }
+
     // MARK: the end
 
     /// All machines are suspended for longer than any clock ever led, and wake up.
@@ -297,6 +319,7 @@ extension Cluster {
             round += 1
             if round % 10 == 0 { expelTheGone() }
             if round % 10 == 5 { restartTheRefused() }
+            if round % 20 == 18 { introduceStrangers() }
             guard let reason = reasonForUnrest() else { return checkRest() }
             unrest = reason
         }

@@ -10,6 +10,12 @@ extension Cluster {
         counts.recoveries += 1
         let name = "node \(slots[index].number)"
         checkExtent(name, node, disk)
+        if let watchedKey {
+            let partition = watchedKey.withView { Slots.partition(of: $0) }
+            note(
+                "\(name) has \(node.versions(partition)) of \(text(watchedKey)), which is "
+                    + text(node.core.view(watchedKey, at: node.core.moment([partition]))))
+        }
         if let shown = disk.shown {
             let views = shownKeys(node.core, at: shown.at)
             for (position, key) in Self.everyKey.enumerated() where views[position] != shown.views[position] {
@@ -18,6 +24,7 @@ extension Cluster {
                         + text(shown.views[position]))
             }
         }
+        takeFormerStamps(index, node)
         checkLedger(index, node, "come back")
         checkPair(index, node)
         if chance(40) { checkAgain(name, node, disk, lease) }
@@ -25,6 +32,23 @@ extension Cluster {
         // It stands where its former life stood.
         for pair in coveredOnDisk where pair.other == index && pair.otherLife == node.life - 1 {
             covered.insert(CutPair(node: pair.node, life: pair.life, other: index, otherLife: node.life))
+        }
+    }
+
+    /// The crash came before the disk knew the stamps that were given when the first peer was met: the old ones are
+    /// there again, and of the new ones nobody may have anything.
+    private func takeFormerStamps(_ index: Int, _ node: ClusterNode) {
+        for position in ledger.entries.indices where ledger.entries[position].slot == index {
+            let entry = ledger.entries[position]
+            guard let versions = node.recovered[entry.partition], !versions.covers(entry.stamp),
+                let former = entry.formerStamps.lastIndex(where: versions.covers)
+            else { continue }
+            for other in members where other != index {
+                guard slots[other].node?.versions(entry.partition).covers(entry.stamp) == true else { continue }
+                fail("node \(slots[other].number) has \(entry.stamp), which its author's disk never had")
+            }
+            ledger.entries[position].stamp = entry.formerStamps[former]
+            ledger.entries[position].formerStamps.removeSubrange(former...)
         }
     }
 

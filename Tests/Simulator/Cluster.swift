@@ -211,8 +211,9 @@ public final class Cluster {
         var seeds = slots.indices.filter { $0 != index && (slots[$0].node != nil || slots[$0].isToRestart) }
         if seeds.count > 1, chance(50) { seeds = [pick(seeds)] }
         // Whom it knew it finds by itself.
-        if let disk = slots[index].disk, (RecoveredPast.decodeMembers(disk.members) ?? []).count > 1, chance(30) {
-            seeds = []
+        if let disk = slots[index].disk, chance(30) {
+            let known = (RecoveredPast.decodeMembers(disk.members) ?? []).map(\.replica.node)
+            if seeds.allSatisfy({ known.contains(slots[$0].number) }), !seeds.isEmpty { seeds = [] }
         }
         start(index, seeds: seeds)
     }
@@ -331,15 +332,28 @@ public final class Cluster {
                 isAbandoned = true
             }
         }
-        for other in slots.indices where other != index && slots[other].node == nil && plan.profile == .mixed {
-            guard let known = slots[other].disk?.batches.last?.versions ?? slots[other].disk?.synced else { continue }
+        checkDisks(index, node)
+        if isAbandoned { counts.abandoned += 1 }
+    }
+
+    /// The same of who is not running, and whose disk knows more. To know of them is the member table there: a node whose
+    /// disk has always been its own has to ask them, or to take another name.
+    private func checkDisks(_ index: Int, _ node: ClusterNode) {
+        let beganEmpty = slots[index].disk.map { $0.firstLife > 1 } ?? true
+        let known = node.report.peers.filter { $0.membership == "member" || $0.membership == "joining" }
+        for other in slots.indices where other != index && slots[other].node == nil {
+            guard let disk = slots[other].disk, let has = disk.batches.last?.versions ?? disk.synced else { continue }
             for (position, partition) in Self.watchedPartitions.enumerated()
-            where known[position][node.replica] > node.versions(partition)[node.replica] {
+            where has[position][node.replica] > node.versions(partition)[node.replica] {
+                let isMember = known.contains { $0.replica.node == slots[other].number }
+                if !beganEmpty, isMember, !disk.isCut {
+                    fail("node \(slots[index].number) takes writes, and \(slots[other].number)'s disk knows more of it")
+                    return
+                }
                 note("only a disk could tell node \(slots[index].number) of its past: the run ends here")
                 isAbandoned = true
             }
         }
-        if isAbandoned { counts.abandoned += 1 }
     }
 
     /// Adds up what a process has counted.

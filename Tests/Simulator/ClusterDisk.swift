@@ -54,8 +54,9 @@ struct ClusterDisk {
     /// All that was told to anybody is on the disk.
     var isWhole = false
 
-    /// Whom the log began with.
+    /// Whom the log began with, and in which of the place's lives.
     let founder: Replica
+    var firstLife = 0
     var snapshot: Snapshot?
     var batches: [Batch] = []
     /// Dropped ones before the first.
