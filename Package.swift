@@ -73,7 +73,7 @@ let package = Package(
         // Drives real processes; shared by every test target that does.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["Base", "TestSupport"],
+            name: "EndToEndTests", dependencies: ["Base", "Options", "TestSupport"],
             exclude: ["IntendedDifferences.md", "clients.py", "crashes.py", "lossy_disk.c"], swiftSettings: settings),
         .target(
             name: "Simulator",

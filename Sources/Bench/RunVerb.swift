@@ -1,5 +1,6 @@
 /// `a2 bench run`: one load after another, each reported as it ends.
 import Base
+import Client
 import OS
 
 struct RunVerb {
@@ -229,7 +230,7 @@ enum BenchFiles {
         do {
             try Files.replace(path, with: Array(text.utf8))
         } catch {
-            throw BenchFailure(description: error.description, exitStatus: 1)
+            throw BenchFailure(description: error.description, exitStatus: error.exitStatus)
         }
     }
 
@@ -237,7 +238,7 @@ enum BenchFiles {
         do {
             return try Files.read(path)
         } catch {
-            throw BenchFailure(description: error.description, exitStatus: 2)
+            throw BenchFailure(description: error.description, exitStatus: error.exitStatus)
         }
     }
 }

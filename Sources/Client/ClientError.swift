@@ -1,5 +1,10 @@
 /// What can go wrong between a tool and a server, in words for a person and a status for a script.
+import OS
 import Options
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 public enum ClientError: Error, Equatable, Sendable, CustomStringConvertible {
     /// An address or argument that makes no sense.
@@ -30,5 +35,16 @@ public enum ClientError: Error, Equatable, Sendable, CustomStringConvertible {
         case .authentication: ExitStatus.authentication
         case .refused: ExitStatus.negative
         }
+    }
+}
+
+extension SystemError {
+    /// For who named a file: one that is not there, or not for them, is a wrong argument; what the machine cannot do is
+    /// an answer.
+    public var exitStatus: Int32 { Self.exitStatus(ofErrno: errno) }
+
+    public static func exitStatus(ofErrno errno: Int32) -> Int32 {
+        [ENOENT, ENOTDIR, EISDIR, EACCES, ENAMETOOLONG, ELOOP].contains(errno)
+            ? ExitStatus.usage : ExitStatus.negative
     }
 }

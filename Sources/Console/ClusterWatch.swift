@@ -1,7 +1,8 @@
 /// A cluster watched without waiting: asked again and again in turns of somebody else's loop, for `:top` and the prompt.
 ///
 /// How the nodes do and what their digests say are asked over two connections each, because a digest may take a node
-/// long. What digests cost is bounded: between two comparisons there are at least fifty times as long as one took.
+/// long. What digests cost is bounded: between two comparisons there are at least fifty times as long as one took, or
+/// five times where something has happened since that the last one cannot know of.
 import Base
 import OS
 
@@ -53,6 +54,24 @@ final class ClusterWatch {
     var isHurried = false
     private var digestRounds = 0
     private static let digestShare: Int64 = 50
+    private static let digestShareAfterEvents: Int64 = 5
+    private var digestEnded: Int64 = 0
+    private var digestTook: Int64 = 0
+    /// As it was when the last comparison ended.
+    private var comparedEvents: Events?
+
+    /// What makes nodes the same or lets them come apart: repairs, and links that go or come.
+    private struct Events: Equatable {
+        let keysRepaired: [Int64]
+        let answering: [Int]
+        let areAllLinksUp: Bool
+
+        init(_ reading: ClusterReading) {
+            keysRepaired = reading.nodes.map(\.keysRepaired)
+            answering = reading.answering
+            areAllLinksUp = reading.areAllLinksUp
+        }
+    }
 
     init(_ gatherer: ClusterGatherer, refreshMilliseconds: Int64 = 1000) {
         self.gatherer = gatherer
@@ -111,6 +130,9 @@ final class ClusterWatch {
         self.reading = reading
         readingNumber += 1
         readMilliseconds = now
+        if let comparedEvents, comparedEvents != Events(reading) {
+            nextDigest = min(nextDigest, digestEnded + digestTook * Self.digestShareAfterEvents)
+        }
         return true
     }
 
@@ -199,6 +221,8 @@ final class ClusterWatch {
         phase = .idle
         digestRounds += 1
         let pause = isHurried ? reading.map { ClusterComparison.lagInterval($0) } ?? 0 : refreshMilliseconds
-        nextDigest = now + max(isHurried ? 0 : (now - digestStarted) * Self.digestShare, pause)
+        (digestEnded, digestTook) = (now, now - digestStarted)
+        comparedEvents = reading.map { Events($0) }
+        nextDigest = now + max(isHurried ? 0 : digestTook * Self.digestShare, pause)
     }
 }

@@ -1,10 +1,27 @@
 /// What all views have in common: text for a width, a document for programs, and whether the answer is bad news.
+import Options
 
 protocol ClusterView {
     func lines(_ style: ViewStyle) -> [ViewLine]
     var json: ViewJSON { get }
     /// Something is diverged, down or missing: a script that asked ends with 1.
     var isNegative: Bool { get }
+    /// Who was asked.
+    var asked: [NodeReading] { get }
+}
+
+extension ClusterView {
+    /// For a script. Where nobody answers there is no news, neither good nor bad.
+    var status: Int32 {
+        let reasons = asked.compactMap { node in
+            if case .silent(let reason) = node.condition { reason } else { nil }
+        }
+        guard reasons.count == asked.count, !asked.isEmpty else {
+            return isNegative ? ExitStatus.negative : ExitStatus.success
+        }
+        let isRefused = reasons.contains { $0.contains("NOAUTH") || $0.contains("WRONGPASS") || $0.contains("NOPERM") }
+        return isRefused ? ExitStatus.authentication : ExitStatus.network
+    }
 }
 
 extension NodeReading {

@@ -148,7 +148,7 @@ private struct ViewInvocation {
     @discardableResult
     func show(_ view: some ClusterView) -> Int32 {
         context.print(context.isJSON ? view.json.text + "\n" : view.lines(context.style).written(context.style))
-        return view.isNegative ? ExitStatus.negative : ExitStatus.success
+        return view.status
     }
 
     /// Waits a while; false when it is time to stop.
@@ -185,7 +185,7 @@ private func map(_ invocation: ViewInvocation) throws(ViewUsage) -> Int32 {
     guard invocation.has("dot") else { return invocation.show(invocation.questions.map()) }
     let view = invocation.questions.map(isDot: true)
     invocation.context.print(view.lines(ViewStyle(width: .max)).written(ViewStyle(width: .max)))
-    return view.isNegative ? ExitStatus.negative : ExitStatus.success
+    return view.status
 }
 
 @Sendable

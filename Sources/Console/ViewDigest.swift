@@ -6,6 +6,7 @@ struct ViewDigest: ClusterView {
     /// A picture of all partitions.
     var showsPartitions = false
 
+    var asked: [NodeReading] { reading.cluster.nodes }
     var isNegative: Bool {
         reading.agreement == .diverged || reading.cluster.nodes.contains { $0.condition.isSilent }
     }

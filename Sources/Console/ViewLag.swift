@@ -8,6 +8,7 @@ struct ViewLag: ClusterView {
     let reading: ClusterReading
 
     var isNegative: Bool { !reading.isWhole }
+    var asked: [NodeReading] { reading.nodes }
 
     private var ours: [Int] { reading.nodes.indices.filter { reading.nodes[$0].id != nil } }
 

@@ -7,6 +7,7 @@ struct ViewMap: ClusterView {
     var isDot = false
 
     var isNegative: Bool { !reading.isWhole }
+    var asked: [NodeReading] { reading.nodes }
 
     func lines(_ style: ViewStyle) -> [ViewLine] {
         if isDot { return dot.map { ViewLine($0) } }

@@ -5,6 +5,7 @@ struct ViewNodes: ClusterView {
     let reading: ClusterReading
 
     var isNegative: Bool { reading.nodes.contains { $0.condition.isSilent } || !reading.unaddressed.isEmpty }
+    var asked: [NodeReading] { reading.nodes }
 
     func lines(_ style: ViewStyle) -> [ViewLine] {
         var table = ViewTable([

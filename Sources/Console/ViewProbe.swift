@@ -26,6 +26,7 @@ struct ProbeReading: Equatable {
 struct ViewProbe: ClusterView {
     let reading: ProbeReading
 
+    var asked: [NodeReading] { reading.cluster.nodes }
     var isNegative: Bool {
         reading.runs.contains { run in
             run.failure != nil

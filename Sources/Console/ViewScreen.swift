@@ -3,6 +3,7 @@ import Base
 import CEdit
 import Glibc
 import OS
+import Options
 
 final class ViewScreen {
     /// Lets the loop see that the process is to end, instead of ending in the middle of the screen.
@@ -117,5 +118,5 @@ enum ViewTopScreen {
         }
     }
 
-    private static func status(_ view: ViewTop?) -> Int32 { view?.isNegative ?? true ? 1 : 0 }
+    private static func status(_ view: ViewTop?) -> Int32 { view?.status ?? ExitStatus.negative }
 }

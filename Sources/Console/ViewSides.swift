@@ -56,6 +56,7 @@ struct ViewSides: ClusterView {
 
     var differs: Bool { rows.contains { $0.differs(among: answering) } }
 
+    var asked: [NodeReading] { nodes }
     var isNegative: Bool {
         let isDifferent = differs && agreement != .inFlight && agreement != .equal
         return isDifferent || nodes.contains { $0.condition.isSilent }

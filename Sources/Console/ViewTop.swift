@@ -61,6 +61,7 @@ struct ViewTop: ClusterView {
 
     init(reading: ClusterReading) { self.reading = reading }
 
+    var asked: [NodeReading] { reading.nodes }
     var isNegative: Bool { !reading.isWhole || (digest?.diverged ?? 0) > 0 }
 
     // MARK: Screen

@@ -65,7 +65,7 @@ struct Tool {
         } catch let failure as StorageError {
             return tool.fail(failure.description, ToolFailure.storage(failure).status)
         } catch let failure as SystemError {
-            return tool.fail(failure.description, ExitStatus.negative)
+            return tool.fail(failure.description, failure.exitStatus)
         } catch { return tool.fail("\(error)", ExitStatus.internalError) }
     }
 
@@ -78,8 +78,9 @@ struct Tool {
 extension ToolFailure {
     static func storage(_ error: StorageError) -> ToolFailure {
         switch error.kind {
-        case .damaged, .foreign, .unknownVersion: ToolFailure(ExitStatus.corruptData, error.description)
-        case .missing, .busy, .stopped, .system: ToolFailure(ExitStatus.negative, error.description)
+        case .damaged, .missing, .foreign, .unknownVersion: ToolFailure(ExitStatus.corruptData, error.description)
+        case .system(let errno): ToolFailure(SystemError.exitStatus(ofErrno: errno), error.description)
+        case .busy, .stopped: ToolFailure(ExitStatus.negative, error.description)
         }
     }
 }

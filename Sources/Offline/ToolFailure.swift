@@ -1,4 +1,5 @@
 /// How a tool ends when it cannot go on: what to say on standard error, and the status to exit with.
+import Client
 import OS
 import Options
 
@@ -17,5 +18,5 @@ public struct ToolFailure: Error, Equatable, CustomStringConvertible {
     /// Refused by a server, or a check that did not pass.
     static func refused(_ text: String) -> ToolFailure { ToolFailure(ExitStatus.negative, text) }
     static func unreachable(_ text: String) -> ToolFailure { ToolFailure(ExitStatus.network, text) }
-    static func system(_ error: SystemError) -> ToolFailure { ToolFailure(ExitStatus.negative, error.description) }
+    static func system(_ error: SystemError) -> ToolFailure { ToolFailure(error.exitStatus, error.description) }
 }

@@ -125,7 +125,11 @@ extension Settings {
         }
         // The environment is not ours alone, so a name we do not know is only worth a warning.
         let known = OptionTable.rows.map(\.variable)
-        return environment.keys.sorted().filter { $0.hasPrefix("A2_") && !known.contains($0) }.map { name in
+        let unknown = environment.keys.sorted().filter { name in
+            // The console has variables of its own.
+            name.hasPrefix("A2_") && !name.hasPrefix("A2_CONSOLE_") && !known.contains(name)
+        }
+        return unknown.map { name in
             let near = nearestWord(to: name, among: known.map { $0.lowercased() })
             return "unknown variable \(name) ignored" + (near.map { "; did you mean \($0.uppercased())?" } ?? "")
         }
