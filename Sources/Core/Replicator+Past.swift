@@ -67,10 +67,12 @@ extension Replicator {
         past.isAsking = false
         let former = replica
         let hasPast = (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
+        // Who has met somebody in a former life may have written, told him, and lost all of it with the log's tail.
+        let mayHavePast = hasPast || hasCluster
         past.isUnsure = !isSure && !past.isWhole
         if !isSure, past.isWhole {
             log(.notice, "not all peers have answered; the disk has all that this node wrote: it takes writes now")
-        } else if !isSure, hasPast || isKnownUnderAnotherIncarnation {
+        } else if !isSure, mayHavePast || isKnownUnderAnotherIncarnation {
             guard goOnAsNextGeneration(now) else {
                 // Once all who know its past have come back it needs no new name.
                 past.isAsking = true

@@ -68,6 +68,7 @@ private func environment(_ name: String) -> UInt64? {
         (.diskEverything, 20_178, "a node came back to a cluster that had never heard of its own"),
         (.diskEverything, 20_001, "a place that began empty took a name whose past lay on disks that were down"),
         (.disks, 20_300, "two clusters that were never told of each other"),
+        (.disks, 21_080, "a crash lost all that a node had written, and it went on under the same name"),
         (.churn, 20_229, "the last who had heard a leaver out crashed just then"),
     ]
 

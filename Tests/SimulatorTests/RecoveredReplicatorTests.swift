@@ -11,25 +11,25 @@ import Wire
 @testable import Simulator
 
 @Suite struct RecoveredReplicatorTests {
-    private static func past(of desk: Desk) -> RecoveredPast {
+    private static func past(of desk: Desk) throws -> RecoveredPast {
         var table = MemberTable()
         table.admit(desk.node.settings.identity)
         table.admit(
             PeerIdentity(
                 cluster: "c", replica: Replica(node: 3, generation: 0), incarnation: 33, name: "three", region: "",
-                address: desk.peer.address))
+                address: try PeerAddress("three:1")))
         return RecoveredPast(members: table.entries)
     }
 
     @Test("Who comes back from its disk has its cluster before it has met anybody, and is merged with no other")
     func cluster() throws {
-        let desk = try Desk(recovered: Self.past(of: Desk()))
+        let desk = try Desk(recovered: try Self.past(of: Desk()))
         let horizon = try desk.heard(desk.linkFrom()) { message in
             if case .challenge(let challenge) = message { challenge.horizon } else { nil }
         }
         #expect(horizon.count == 1 && horizon.allSatisfy { $0.unixMilliseconds >= desk.now - 1 })
 
-        let other = try Desk(recovered: Self.past(of: Desk()))
+        let other = try Desk(recovered: try Self.past(of: Desk()))
         other.replicator.dialled(target: try other.takeDial(), link: 50, other.moment)
         let challenge = Challenge(
             protocolVersion: 1, identity: other.peer, nonce: 2,
@@ -37,6 +37,23 @@ import Wire
         other.say(.challenge(challenge), 50)
         other.turn()
         #expect(other.lines.contains { $0.contains("belong to two clusters") })
+    }
+
+    @Test("Who has met others and lost all it wrote takes another name where not all of them answer")
+    func lostAll() throws {
+        let desk = try Desk(recovered: try Self.past(of: Desk()))
+        let link = try desk.linkFrom()
+        _ = try desk.linkTo()
+        desk.say(.versions(VersionsReport(applied: [], partitions: [])), link)
+        var heartbeat = Heartbeat(unixMilliseconds: desk.now)
+        heartbeat.counted = [desk.node.replica, desk.peer.replica]
+        desk.say(.heartbeat(heartbeat), link)
+        desk.pass(100)
+        #expect(desk.node.core.node.writeGate != nil)
+        desk.pass(desk.node.settings.timing.ownPastMilliseconds)
+        desk.turn()
+        #expect(desk.node.replica == Replica(node: 1, generation: 1))
+        #expect(desk.node.core.node.writeGate == nil)
     }
 
     @Test("Until the disk has what was renamed, nobody is shown it, and the disk does not remember that we have met")
