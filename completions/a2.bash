@@ -81,7 +81,7 @@ _a2() {
         --hdr) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -k --keepalive -l --loop -I --idle --runs -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed -t --tests --mix --dist --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --askpass --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -k --keepalive -l --loop -I --idle --runs -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed -t --tests --mix --dist --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
         ;;
     "bench load")
         case $previous in
@@ -92,7 +92,7 @@ _a2() {
         --hdr) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -r --keyspace -d --value-size --key-prefix --seed --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --askpass --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -r --keyspace -d --value-size --key-prefix --seed --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
         ;;
     "bench converge")
         case $previous in
@@ -103,7 +103,7 @@ _a2() {
         --arrival) words="fixed poisson" ;;
         --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed --dist --partition --poll-step --drain-timeout --keep --json --fail-if --max-error-rate --interval --help"
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --askpass --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed --dist --partition --poll-step --drain-timeout --keep --json --fail-if --max-error-rate --interval --help"
         ;;
     "bench compare")
         case $previous in
@@ -123,10 +123,10 @@ _a2() {
         --json) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
         if [[ -z $words && $current != -* ]]; then compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return; fi
-        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads --speed -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
+        [[ -n $words ]] || words="-h --host -p --port -s --socket -u --uri --user -a --password --askpass --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads --speed -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
         ;;
     "bench ")
-        words="run load converge compare replay help -h --host -p --port -s --socket -u --uri --user -a --password --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -k --keepalive -l --loop -I --idle --runs -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed -t --tests --mix --dist --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
+        words="run load converge compare replay help -h --host -p --port -s --socket -u --uri --user -a --password --askpass --password-file --dbnum -3 --resp3 --targets --spread --connections-per-node -c --clients -P --pipeline --threads -k --keepalive -l --loop -I --idle --runs -n --requests --duration --warmup --rate --ramp --arrival -r --keyspace -d --value-size --key-prefix --seed -t --tests --mix --dist --verify -q --quiet --csv --precision --percentiles --hdr --json --fail-if --max-error-rate --interval --help"
         ;;
     "snapshot save")
         case $previous in

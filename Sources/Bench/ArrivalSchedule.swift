@@ -33,6 +33,9 @@ public struct RatePlan: Sendable, Equatable {
         steps = stride(from: from, through: to, by: by).map { Step(perSecond: $0, seconds: time) }
     }
 
+    /// Whether the rate changes; steps of a ramp are all of one length.
+    var isRamp: Bool { steps.count > 1 }
+
     public var totalSeconds: Double { steps.reduce(0) { $0 + $1.seconds } }
 }
 

@@ -41,6 +41,11 @@ struct BenchOptionReader {
         case "resp3": usesRESP3 = true
         case "uri": uri = value
         case "password-file": password = try Self.password(inFile: value)
+        case "askpass":
+            guard let answer = Terminal.askSecret("Password: ") else {
+                throw BenchOptions.usage("--askpass needs a terminal to ask on")
+            }
+            password = answer
         case "targets": list += value.split(separator: ",").map(String.init)
         default: return false
         }

@@ -136,6 +136,10 @@ public struct BenchOptions: Sendable {
         plan.shape.keyCount = keyCount ?? (usesKeysByDefault ? Self.defaultMixKeys : 0)
         if let keyPrefix { plan.shape.keyPrefix = keyPrefix }
         if let rates { plan.mode = .open(rates, arrival) }
+        // What is counted by the interval is to be told by the step as well: an interval ends with its step.
+        if let rates, rates.isRamp {
+            plan.intervalSeconds = rates.steps[0].seconds / (rates.steps[0].seconds / intervalSeconds).rounded(.up)
+        }
         plan.logsHistograms = hdrPath?.hasSuffix(".hlog") ?? false
         return plan
     }

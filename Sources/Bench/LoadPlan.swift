@@ -96,6 +96,11 @@ struct LoadPlan: Sendable {
 
     var isOpen: Bool { mode.isOpen }
 
+    /// The steps of a ramp; empty where the rate is one, or none.
+    var rampSteps: [RatePlan.Step] {
+        if case .open(let rates, _) = mode, rates.isRamp { rates.steps } else { [] }
+    }
+
     /// Request number and key number are one: no key is left out or touched twice, whoever sends it.
     var countsThroughKeys = false
 

@@ -31,6 +31,8 @@ struct LoadResult: Sendable {
     let plan: LoadPlan
     var totals: [LoadCounts]
     let intervals: [LoadInterval]
+    /// As many as the ramp has.
+    var steps: [LoadStep] = []
     let errors: [String: Int64]
     let workers: [WorkerReport]
     /// From the first measured request to the last reply.
@@ -68,6 +70,12 @@ struct LoadResult: Sendable {
     }
 
     var all: LoadCounts { totals.reduce(into: LoadCounts()) { $0.add($1) } }
+
+    /// How long a step of the ramp has lasted: the run may have ended before.
+    func seconds(ofStep step: Int) -> Double {
+        let length = plan.rampSteps[step].seconds
+        return min(max(seconds - length * Double(step), 0), length)
+    }
 
     /// What a client of the server would call its latency.
     var latency: Histogram { plan.isOpen ? all.response : all.service }
@@ -170,8 +178,8 @@ enum LoadRun {
         let seconds = state.measuredFromNanoseconds == Int64.max ? 0 : Double(end - state.measuredFromNanoseconds) / 1e9
         let ago = (SystemClock.monotonicNanoseconds - min(state.measuredFromNanoseconds, end)) / 1_000_000
         return LoadResult(
-            plan: board.plan, totals: state.totals, intervals: state.intervals, errors: state.errors,
-            workers: state.workers, seconds: seconds,
+            plan: board.plan, totals: state.totals, intervals: state.intervals, steps: state.steps,
+            errors: state.errors, workers: state.workers, seconds: seconds,
             startUnixMilliseconds: SystemClock.wallMilliseconds - max(ago, 0), endNanoseconds: end, signal: signal)
     }
 }

@@ -53,6 +53,13 @@ struct LoadInterval: Sendable {
     var encoded: [Histogram] = []
 }
 
+/// What came of one step of a ramp while it lasted.
+struct LoadStep: Sendable {
+    var replies: Int64 = 0
+    var errors: Int64 = 0
+    var response = Histogram()
+}
+
 struct WorkerReport: Sendable {
     var cpuMicroseconds: Int64 = 0
     var wallMicroseconds: Int64 = 0
@@ -67,6 +74,8 @@ final class RunBoard: Sendable {
         /// By node, then command.
         var totals: [LoadCounts]
         var intervals: [LoadInterval] = []
+        /// As many as the ramp has.
+        var steps: [LoadStep] = []
         /// Intervals that not all workers have brought yet, with what they have so far.
         var open: [Int: (interval: LoadInterval, histogram: Histogram, arrived: Int)] = [:]
         var errors: [String: Int64] = [:]
@@ -90,7 +99,10 @@ final class RunBoard: Sendable {
     init(_ plan: LoadPlan) {
         self.plan = plan
         let slots = plan.targets.count * plan.commands.count
-        state = Mutex(State(totals: [LoadCounts](repeating: LoadCounts(), count: slots)))
+        state = Mutex(
+            State(
+                totals: [LoadCounts](repeating: LoadCounts(), count: slots),
+                steps: [LoadStep](repeating: LoadStep(), count: plan.rampSteps.count)))
         unclaimed = Atomic(plan.requests ?? Int.max)
     }
 
@@ -159,12 +171,12 @@ final class RunBoard: Sendable {
             }
             arrived += 1
             state.open[number] = (interval, histogram, arrived)
-            if arrived >= plan.threads { Self.close(number, in: &state) }
+            if arrived >= plan.threads { close(number, in: &state) }
         }
     }
 
     /// An interval that all have brought becomes numbers.
-    private static func close(_ number: Int, in state: inout State) {
+    private func close(_ number: Int, in state: inout State) {
         guard let entry = state.open.removeValue(forKey: number) else { return }
         var interval = entry.interval
         let histogram = entry.histogram
@@ -173,6 +185,13 @@ final class RunBoard: Sendable {
         interval.p999 = histogram.value(atPercentile: 99.9)
         interval.maximum = histogram.maximum
         state.intervals.append(interval)
+        let steps = plan.rampSteps
+        guard let first = steps.first else { return }
+        // Replies that come when the ramp is over belong to its last step.
+        let place = min(Int((Double(number) + 0.5) * plan.intervalSeconds / first.seconds), steps.count - 1)
+        state.steps[place].replies += interval.replies
+        state.steps[place].errors += interval.errors
+        state.steps[place].response.add(histogram)
     }
 
     func finish(_ report: WorkerReport, errors: [String: Int64], measuredFrom: Int64, lastReply: Int64) {
@@ -182,7 +201,7 @@ final class RunBoard: Sendable {
             state.lastReplyNanoseconds = max(state.lastReplyNanoseconds, lastReply)
             state.measuredFromNanoseconds = min(state.measuredFromNanoseconds, measuredFrom)
             guard state.workers.count == plan.threads else { return }
-            for number in state.open.keys.sorted() { Self.close(number, in: &state) }
+            for number in state.open.keys.sorted() { close(number, in: &state) }
             state.intervals.sort { $0.number < $1.number }
         }
         finished.add(1, ordering: .acquiringAndReleasing)

@@ -114,6 +114,7 @@ enum RunJSON {
             ("service_us", latency(result.all.service, percentiles)),
         ]
         if plan.isOpen { members.append(("response_us", latency(result.all.response, percentiles))) }
+        if !result.steps.isEmpty { members.append(("steps", .list(steps(result, percentiles)))) }
         members += [
             (
                 "commands",
@@ -157,6 +158,19 @@ enum RunJSON {
             ("p99_us", .integer(measured.value(atPercentile: 99))),
             ("max_us", .integer(measured.maximum)),
         ])
+    }
+
+    /// Of a ramp.
+    private static func steps(_ result: LoadResult, _ percentiles: [Double]) -> [JSONText] {
+        result.steps.indices.map { index in
+            let (step, seconds) = (result.steps[index], result.seconds(ofStep: index))
+            return .object([
+                ("wanted_rps", .number(result.plan.rampSteps[index].perSecond)), ("seconds", .number(seconds)),
+                ("rps", seconds > 0 ? .number(Double(step.replies) / seconds) : .null),
+                ("requests", .integer(step.replies)), ("errors", .integer(step.errors)),
+                ("response_us", latency(step.response, percentiles)),
+            ])
+        }
     }
 
     /// Interval by interval; the last one may be shorter, its rate is that of its time. Of a moment there is none.

@@ -115,13 +115,31 @@ struct RunText {
         if plan.isOpen {
             text += "  response time, from when a request was meant to be sent (msec):\n" + table(result.all.response)
             text += "  service time, from when it was sent (msec):\n" + table(result.all.service)
-            text += "  " + gap + "\n"
+            text += "  " + gap + "\n" + ramp
         } else {
             text += "  latency summary (msec):\n" + table(latency)
         }
         if plan.commands.count > 1 { text += rows(plan.commands.map(\.template.name)) { result.counts(ofCommand: $0) } }
         if plan.targets.count > 1 { text += rows(plan.targets.map(\.name)) { result.counts(ofNode: $0) } }
         return text + cost
+    }
+
+    /// Step by step, so that the rate is seen from which on the server does not keep up.
+    private var ramp: String {
+        if result.steps.isEmpty { return "" }
+        let heads = ["wanted/s", "reached/s", "p50", "p95", "p99", "max", "errors"]
+        var text = "  by step of the ramp (response time in msec):\n    " + heads.map { padded($0, 11) }.joined() + "\n"
+        for (index, step) in result.steps.enumerated() {
+            let seconds = result.seconds(ofStep: index)
+            guard seconds > 0 else { break }
+            let cells =
+                [
+                    BenchMetric.shortest(plan.rampSteps[index].perSecond),
+                    String(fixed: Double(step.replies) / seconds, decimals: 1),
+                ] + [50, 95, 99, 100].map { milliseconds(step.response.value(atPercentile: $0)) } + ["\(step.errors)"]
+            text += "    " + cells.map { padded($0, 11) }.joined() + "\n"
+        }
+        return text
     }
 
     /// What a closed loop would not have shown.

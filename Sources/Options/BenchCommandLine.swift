@@ -123,8 +123,9 @@ private let benchConnection: [CommandFlag] = [
     CommandFlag("user", value: "NAME", section: "Connection", "User to authenticate as. Default: default."),
     CommandFlag(
         "password", letter: "a", value: "PASSWORD", aliases: ["pass"], section: "Connection",
-        "Password, visible to whoever sees this machine's processes: prefer --password-file or the variable "
-            + "REDISCLI_AUTH."),
+        "Password, visible to whoever sees this machine's processes: prefer --askpass, --password-file or the "
+            + "variable REDISCLI_AUTH."),
+    CommandFlag("askpass", section: "Connection", "Ask for the password on the terminal."),
     CommandFlag("password-file", value: "FILE", section: "Connection", "File whose first line is the password."),
     CommandFlag("dbnum", value: "N", section: "Connection", "Database to select. Default: 0."),
     CommandFlag("resp3", letter: "3", section: "Connection", "Speak RESP3."),

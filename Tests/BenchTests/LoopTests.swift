@@ -167,4 +167,46 @@ import Testing
         }
         #expect(wrong?.exitStatus == 4)
     }
+
+    @Test("A ramp is told step by step, and an interval ends with its step")
+    func ramp() throws {
+        let server = try ScriptedServer { _ in "+PONG\r\n" }
+        defer { server.stop() }
+        let options = try BenchOptions(
+            .run, [("ramp", "500..1500/500@300ms"), ("port", "\(server.port)"), ("interval", "200ms")],
+            operands: ["PING"])
+        var plan = options.basePlan
+        plan.name = "PING"
+        plan.commands = [RequestPlan(try CommandTemplate(words: ["PING"]), plan.shape)]
+        plan.weights = [1]
+        #expect(plan.intervalSeconds == 0.15)
+        let result = try LoadRun.run(plan, interruption: nil)
+        #expect(result.steps.count == 3 && result.steps.reduce(0) { $0 + $1.replies } == 900)
+        // What comes late is told where it came.
+        #expect(result.steps[0].replies <= 150 && result.steps[2].replies >= 450)
+        #expect(result.steps.allSatisfy { $0.response.totalCount == $0.replies })
+        #expect(result.seconds(ofStep: 1) == 0.3)
+        let text = RunText(result: result, options: options, servers: []).full
+        let rows = text.split(separator: "\n").map { $0.split(separator: " ") }
+        for (step, wanted) in ["500", "1000", "1500"].enumerated() {
+            let row = rows.first { $0.first == Substring(wanted) && $0.count == 7 }
+            #expect(row?.last == Substring("\(result.steps[step].errors)"), "\(text)")
+        }
+        let document = RunJSON.run(result, percentiles: [99], serverCPU: nil).document
+        #expect(document.contains("\"steps\"") && document.contains("\"wanted_rps\""))
+    }
+
+    @Test("A client that has been busy nearly all the time is warned of", arguments: [(949, false), (950, true)])
+    func busyClient(_ share: Int64, _ isTold: Bool) throws {
+        var plan = LoadPlan()
+        plan.name = "PING"
+        let report = WorkerReport(cpuMicroseconds: share, wallMicroseconds: 1000)
+        let result = LoadResult(
+            plan: plan, totals: [], intervals: [], errors: [:], workers: [WorkerReport(), report], seconds: 1,
+            startUnixMilliseconds: 0, endNanoseconds: 0, signal: 0)
+        let text = RunText(result: result, options: try BenchOptions(.run, [], operands: []), servers: [])
+        #expect(text.notes.contains { $0.hasPrefix("WARNING: a thread of this client was busy") } == isTold)
+        #expect(
+            RunJSON.run(result, percentiles: [99], serverCPU: nil).document.contains("\"is_bottleneck\": \(isTold)"))
+    }
 }
