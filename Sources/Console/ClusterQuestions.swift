@@ -15,7 +15,7 @@ struct ClusterQuestions {
 
     func digest(showsPartitions: Bool = false, all: Bool = false) -> ViewDigest {
         let comparison = ClusterComparison(gatherer, gatherer.read(), bounds: all ? .all : ClusterComparison.Bounds())
-        return ViewDigest(reading: comparison.run(), showsPartitions: showsPartitions)
+        return ViewDigest(reading: comparison.run(), showsPartitions: showsPartitions, showsAll: all)
     }
 
     // MARK: One key

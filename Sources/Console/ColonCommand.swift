@@ -1,6 +1,6 @@
 /// The console's own commands, `:set`, `:help` and the like: typed, or given with -c.
 ///
-/// To add one: a row here. The views of the cluster have a table of their own and are joined to it.
+/// To add one: a row of Options/ConsoleCommands, and what it does here. The views of the cluster are a table of their own.
 import Base
 import Client
 import OS
@@ -8,52 +8,50 @@ import Options
 import RESP
 
 struct ColonCommand: Sendable {
-    let name: String
-    let arguments: String
-    let summary: String
+    let row: ConsoleCommand
     /// The words behind the name; returns the status for a script.
     let run: @Sendable (Session, [[UInt8]]) -> Int32
 
+    private init(_ name: String, run: @escaping @Sendable (Session, [[UInt8]]) -> Int32) {
+        row = ConsoleCommand.named(name)
+        self.run = run
+    }
+
+    var name: String { row.name }
+
     static let all: [ColonCommand] = [
         ColonCommand(
-            name: "help", arguments: "[COMMAND | @GROUP | :COMMAND]", summary: "Shows help.",
+            "help",
             run: { session, words in
                 session.output.append(
                     HelpText.text(words.map { String(decoding: $0, as: UTF8.self) }, session.catalog, session.style))
                 session.finishOutput()
                 return ExitStatus.success
             }),
+        ColonCommand("set", run: set),
+        ColonCommand("connect", run: connect),
+        ColonCommand("node", run: connect),
         ColonCommand(
-            name: "set", arguments: "[OPTION ...]", summary: "Shows or changes how the console behaves: \(options).",
-            run: set),
-        ColonCommand(
-            name: "connect", arguments: "NODE | HOST PORT | URI", summary: "Connects to another server.", run: connect),
-        ColonCommand(
-            name: "node", arguments: "NAME", summary: "Connects to a node of [console.nodes].", run: connect),
-        ColonCommand(
-            name: "named", arguments: "", summary: "Lists the nodes that have a name.",
+            "named",
             run: { session, _ in
                 for node in session.nodes.endpoints { session.output.append("\(node.label)\t\(node.description)\n") }
                 session.finishOutput()
                 return ExitStatus.success
             }),
         ColonCommand(
-            name: "timing", arguments: "", summary: "Switches the time of every reply on or off.",
+            "timing",
             run: { session, _ in
                 session.settings.showsTiming.toggle()
                 return ExitStatus.success
             }),
+        ColonCommand("history", run: history),
         ColonCommand(
-            name: "history", arguments: "[N]", summary: "Shows the last lines of the history.", run: history),
-        ColonCommand(
-            name: "quit", arguments: "", summary: "Ends the console.",
+            "quit",
             run: { session, _ in
                 session.isQuitting = true
                 return ExitStatus.success
             }),
     ]
-
-    private static let options = ConsoleSettings.names.filter { !$0.hasPrefix("no") }.joined(separator: ", ")
 
     /// Of both tables.
     static var names: [String] { (all.map(\.name) + ColonViews.names).sorted() }

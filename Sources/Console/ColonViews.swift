@@ -9,7 +9,7 @@ import RESP
 enum ColonViews {
     static var names: [String] { ViewCommand.all.map(\.name) }
 
-    static var help: [(usage: String, summary: String)] { ViewCommand.all.map { ($0.usage, $0.summary) } }
+    static var help: [(usage: String, summary: String)] { ViewCommand.all.map { ($0.usage, $0.row.summary) } }
 
     /// Nil when there is no view of that name.
     static func run(_ name: String, _ words: [[UInt8]], _ session: Session) -> Int32? {

@@ -1,8 +1,9 @@
 /// `help`, `help COMMAND`, `help @GROUP`, `help :COMMAND`: from what the server says of its commands.
+import Options
 
 enum HelpText {
     static func text(_ topic: [String], _ catalog: Catalog, _ style: ReplyStyle) -> String {
-        guard let first = topic.first else { return overview(catalog) }
+        guard let first = topic.first else { return overview(catalog, width: max(style.width, 40)) }
         if first.hasPrefix("@") {
             let group = String(first.dropFirst()).lowercased()
             let rows = catalog.entries.values.filter { $0.group == group }.sorted { $0.name < $1.name }
@@ -36,25 +37,38 @@ enum HelpText {
     }
 
     private static var colonRows: [(usage: String, summary: String)] {
-        ColonCommand.all.map { (":" + $0.name + ($0.arguments.isEmpty ? "" : " " + $0.arguments), $0.summary) }
+        ColonCommand.all.map { ($0.row.usage, $0.row.summary) }
             + ColonViews.help
     }
 
-    private static func overview(_ catalog: Catalog) -> String {
-        var text = """
-            A line is a command of the server, or one of these:
-              help COMMAND, help @GROUP    what a command does; groups: \(catalog.groups.map { "@" + $0 }.joined(separator: " "))
-              N COMMAND                    N times
-              COMMAND | SHELL              the reply through a shell command
-              @NODE COMMAND, @all COMMAND  on another node, on every node
-              connect HOST PORT, clear, quit
+    private static func overview(_ catalog: Catalog, width: Int) -> String {
+        let groups = catalog.groups.map { "@" + $0 }.joined(separator: " ")
+        let lines = [
+            ("help COMMAND, help @GROUP", "what a command does; groups: " + groups), ("N COMMAND", "N times"),
+            ("COMMAND | SHELL", "the reply through a shell command"),
+            ("@NODE COMMAND, @all COMMAND", "on another node, on every node"), ("connect HOST PORT, clear, quit", ""),
+        ]
+        var text = "A line is a command of the server, or one of these:\n"
+        for (usage, meaning) in lines {
+            text += "  \(usage)\n" + (meaning.isEmpty ? "" : wrapped(meaning, indent: 6, width: width))
+        }
+        for row in colonRows { text += "  \(row.usage)\n" + wrapped(row.summary, indent: 6, width: width) }
+        let keys =
+            "Keys: Tab completes, Up and Down walk the history, Ctrl-R searches it, Ctrl-C drops the line or ends what "
+            + "runs, Ctrl-Z stops the console for a while, Ctrl-D ends it. What is pasted runs when you say so."
+        return text + wrapped(keys, indent: 0, width: width)
+    }
 
-            """
-        for row in colonRows { text += "  \(row.usage)\n      \(row.summary)\n" }
-        return text + """
-            Keys: Tab completes, Up and Down walk the history, Ctrl-R searches it, Ctrl-C drops the line or ends what
-            runs, Ctrl-D ends the console.
-
-            """
+    private static func wrapped(_ text: String, indent: Int, width: Int) -> String {
+        let margin = String(repeating: " ", count: indent)
+        var (lines, line) = ("", margin)
+        for word in text.split(separator: " ") {
+            if line.count > indent, line.count + 1 + word.count > width {
+                lines += line + "\n"
+                line = margin
+            }
+            line += (line.count > indent ? " " : "") + word
+        }
+        return lines + line + "\n"
     }
 }

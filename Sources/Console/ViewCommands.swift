@@ -1,6 +1,6 @@
 /// The views as commands: `:lag`, `:digest --partitions` and the like, typed or given with -c.
 ///
-/// To add one: a row here, a question in `ClusterQuestions`, a view. All take --json and --timeout.
+/// To add one: a row of Options/ConsoleCommands and one here, a question in `ClusterQuestions`, a view. All take --json and --timeout.
 import Base
 import Glibc
 import OS
@@ -25,53 +25,42 @@ struct ViewUsage: Error, Equatable, CustomStringConvertible {
 }
 
 struct ViewCommand: Sendable {
-    let name: String
-    let arguments: String
-    let summary: String
+    let row: ConsoleCommand
     /// Flags of its own: those that stand alone, and those with a value.
-    var flags: [String] = []
-    var valued: [String] = []
-    var takesKey = false
+    let flags: [String]
+    let valued: [String]
+    let takesKey: Bool
     fileprivate let run: @Sendable (ViewInvocation) throws(ViewUsage) -> Int32
 
+    private init(
+        _ name: String, flags: [String] = [], valued: [String] = [], takesKey: Bool = false,
+        run: @escaping @Sendable (ViewInvocation) throws(ViewUsage) -> Int32
+    ) {
+        row = ConsoleCommand.named(name)
+        (self.flags, self.valued, self.takesKey) = (flags, valued, takesKey)
+        self.run = run
+    }
+
+    var name: String { row.name }
+    var usage: String { row.usage }
+
     static let all: [ViewCommand] = [
+        ViewCommand("top", valued: ["interval"], run: top),
+        ViewCommand("nodes", run: { $0.show($0.questions.nodes()) }),
+        ViewCommand("lag", valued: ["watch"], run: lag),
         ViewCommand(
-            name: "top", arguments: "[--interval TIME]",
-            summary: "Shows all nodes at once, live: lag, digests, rates, queues, clocks.", valued: ["interval"],
-            run: top),
-        ViewCommand(
-            name: "nodes", arguments: "", summary: "Shows who is there and how each does.",
-            run: { invocation in
-                invocation.show(invocation.questions.nodes())
-            }),
-        ViewCommand(
-            name: "lag", arguments: "[--watch TIME]",
-            summary: "Shows how far each node is behind each other, in time and frames.", valued: ["watch"], run: lag),
-        ViewCommand(
-            name: "digest", arguments: "[--partitions] [--all]",
-            summary: "Compares what the nodes show, down to the keys that differ.", flags: ["partitions", "all"],
+            "digest", flags: ["partitions", "all"],
             run: { invocation in
                 invocation.show(
                     invocation.questions.digest(
                         showsPartitions: invocation.has("partitions"), all: invocation.has("all")))
             }),
+        ViewCommand("diff", takesKey: true, run: { $0.show($0.questions.diff($0.key)) }),
         ViewCommand(
-            name: "diff", arguments: "KEY", summary: "Shows a key as the nodes have it, side by side.", takesKey: true,
-            run: { invocation in invocation.show(invocation.questions.diff(invocation.key)) }),
-        ViewCommand(
-            name: "meta", arguments: "KEY [--all]",
-            summary: "Shows what is remembered of a key: stamps, parts by replica, deadline, size.", flags: ["all"],
-            takesKey: true,
-            run: { invocation in
-                invocation.show(invocation.questions.meta(invocation.key, all: invocation.has("all")))
-            }),
-        ViewCommand(
-            name: "map", arguments: "[--dot]", summary: "Shows who sends to whom, a line for each direction.",
-            flags: ["dot"], run: map),
-        ViewCommand(
-            name: "probe", arguments: "[--from NODE] [--limit TIME]",
-            summary: "Writes a marker on each node and measures when the others show it.", valued: ["from", "limit"],
-            run: probe),
+            "meta", flags: ["all"], takesKey: true,
+            run: { $0.show($0.questions.meta($0.key, all: $0.has("all"))) }),
+        ViewCommand("map", flags: ["dot"], run: map),
+        ViewCommand("probe", valued: ["from", "limit"], run: probe),
     ]
 
     static func named(_ name: String) -> ViewCommand? { all.first { $0.name == name } }
@@ -82,8 +71,6 @@ struct ViewCommand: Sendable {
         defer { invocation.questions.gatherer.close() }
         return try run(invocation)
     }
-
-    var usage: String { ":\(name)" + (arguments.isEmpty ? "" : " \(arguments)") }
 }
 
 /// One call of a view.

@@ -5,6 +5,20 @@ struct ViewDigest: ClusterView {
     let reading: DigestReading
     /// A picture of all partitions.
     var showsPartitions = false
+    /// Every key in flight, and not only some.
+    var showsAll = false
+
+    /// What is in flight mends itself; a long list of it would hide what does not.
+    private static let inFlightMax = 10
+
+    private var shownKeys: [KeyDifference] {
+        var left = showsAll ? Int.max : Self.inFlightMax
+        return reading.keys.filter { key in
+            if key.agreement != .inFlight { return true }
+            left -= 1
+            return left >= 0
+        }
+    }
 
     var asked: [NodeReading] { reading.cluster.nodes }
     var isNegative: Bool {
@@ -93,6 +107,10 @@ struct ViewDigest: ClusterView {
         let full = keyTable(showsFingerprints: true).lines(ViewStyle(width: .max))
         let isTight = full.contains { $0.width > style.width }
         var lines = isTight ? keyTable(showsFingerprints: false).lines(style) : full
+        let hidden = reading.keys.count - shownKeys.count
+        if hidden > 0 {
+            lines.append(ViewLine("and \(Self.counted(hidden, "more key")) in flight: --all lists them", .dim))
+        }
         if reading.keysOmitted > 0 {
             lines.append(ViewLine("and \(Self.counted(reading.keysOmitted, "more key"))", .dim))
         }
@@ -107,7 +125,8 @@ struct ViewDigest: ClusterView {
     private static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
     private func keyTable(showsFingerprints: Bool) -> ViewTable {
-        let isOneDatabase = reading.keys.allSatisfy { $0.database == 0 }
+        let keys = shownKeys
+        let isOneDatabase = keys.allSatisfy { $0.database == 0 }
         var columns = [
             ViewColumn(title: "KEY"), ViewColumn(title: "STATE"), ViewColumn(title: "DIFFERS ON"),
             ViewColumn(title: "PARTITION", isRight: true, rank: 2),
@@ -115,7 +134,7 @@ struct ViewDigest: ClusterView {
         if !isOneDatabase { columns.insert(ViewColumn(title: "DB", isRight: true, rank: 1), at: 1) }
         if showsFingerprints { columns += reading.compared.indices.map { ViewColumn(title: " " + reading.label($0)) } }
         var table = ViewTable(columns)
-        for key in reading.keys {
+        for key in keys {
             let outliers = look(key).outliers.map(reading.label).joined(separator: ", ")
             var cells = [
                 ViewCell(ViewText.key(key.key)), ViewCell(key.agreement.word, key.agreement.tone), ViewCell(outliers),

@@ -28,7 +28,7 @@ extension Subcommand {
                 ("~/.a2console_history", "Lines typed before, without those that carry secrets."),
                 ("~/.a2consolerc", "Lines that run first, such as 'set nohints'."),
                 ("~/.editrc", "Keys, see editrc(5)."),
-            ], seeAlso: ["redis-cli(1)"]))
+            ], seeAlso: ["redis-cli(1)"], sections: ConsoleCommand.manualSections))
 
     private static let consoleFlags: [CommandFlag] = [
         CommandFlag(

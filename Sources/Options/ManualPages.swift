@@ -109,9 +109,16 @@ public enum ManualPages {
             }
             text += ".El\n"
         }
+        text += ".Ss [console.nodes]\n"
+        text += Mdoc.text(
+            "Nodes by name, for a2 console: a key is a name, its value a text, redis:// URI or host:port. a2 console NAME "
+                + "connects there, @NAME COMMAND sends it there, @all COMMAND to all of them. Not for the server; who "
+                + "reads the file reads the passwords of URIs in it.")
+        text += "\n"
         text += ".Sh EXAMPLES\n.Bd -literal -offset indent\n"
         text += "[network]\nbind = [\"10.0.0.5\", \"127.0.0.1\"]\n\n[memory]\nmaxmemory = \"4gb\"\n"
-        text += "maxmemory\\-policy = \"allkeys\\-lru\"\n.Ed\n"
+        text += "maxmemory\\-policy = \"allkeys\\-lru\"\n\n[console.nodes]\n"
+        text += "nyc = \"redis://:secret@10.0.0.5:6379\"\nlon = \"10.0.1.5\"\n.Ed\n"
         return text + Mdoc.seeAlso(["a2(1)", "a2-serve(8)"])
     }
 }

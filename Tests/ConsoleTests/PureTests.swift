@@ -1,5 +1,6 @@
 /// The parts of the console that are functions of what they are given.
 import Client
+import Options
 import RESP
 import Testing
 
@@ -163,5 +164,15 @@ import Testing
         lines.offer(Array("a\nb".utf8), before: "GET ", behind: " x")
         lines.decide(false)
         #expect(lines.next() == nil && lines.takeRest() == "GET  x")
+    }
+
+    @Test("Every command of the console has its row and does something, and :set names all it knows")
+    func colonCommands() {
+        #expect(ColonCommand.all.map(\.name) == ConsoleCommand.own.map(\.name))
+        #expect(ViewCommand.all.map(\.name) == ConsoleCommand.views.map(\.name))
+        let told = ConsoleCommand.named("set").summary.split { !$0.isLetter }.map(String.init)
+        for name in ConsoleSettings.names where !name.hasPrefix("no") { #expect(told.contains(name), "\(name)") }
+        let help = HelpText.text([], Catalog.builtIn, ReplyStyle())
+        for row in ConsoleCommand.own + ConsoleCommand.views { #expect(help.contains(row.usage + "\n")) }
     }
 }

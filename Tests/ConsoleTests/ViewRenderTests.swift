@@ -212,6 +212,21 @@ import Testing
             """#)
     }
 
+    @Test("Keys in flight do not hide the ones that have diverged") func digestOfMany() {
+        var reading = ViewFixtures.diverged
+        let inFlight = reading.keys[1]
+        for number in 0..<14 {
+            var key = inFlight
+            key.key = Array("late:\(number)".utf8)
+            reading.keys.append(key)
+        }
+        let text = shown(ViewDigest(reading: reading), width: 100)
+        #expect(text.contains("cart:17") && text.contains("late:8") && !text.contains("late:9"), "\(text)")
+        #expect(text.contains("and 5 more keys in flight: --all lists them"), "\(text)")
+        #expect(shown(ViewDigest(reading: reading, showsAll: true), width: 100).contains("late:13"))
+        #expect(ViewDigest(reading: reading).json.text.contains("late:13"))
+    }
+
     @Test("Digest at 40") func digest40() {
         let text = shown(ViewDigest(reading: ViewFixtures.diverged), width: 40)
         expect(
