@@ -107,6 +107,9 @@ let package = Package(
         tests("WireTests", ["Base", "CRDT", "Wire"]),
         tests(
             "SimulatorTests",
-            ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "Storage", "Simulator"]),
+            [
+                "Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "Storage", "Simulator",
+                "TestSupport",
+            ]),
     ]
 )
