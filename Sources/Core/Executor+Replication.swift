@@ -11,6 +11,15 @@ extension Executor {
         return partitions[partition].pointee.versions
     }
 
+    /// Whether what this node holds was written among others.
+    func knowsOthers() -> Bool {
+        (0..<Slots.partitionCount).contains { partition in
+            lending.acquire(partition)
+            defer { lending.release(partition) }
+            return partitions[partition].pointee.knowsOthers
+        }
+    }
+
     /// How far ahead the clock of any partition has been driven.
     func latestMomentMilliseconds() -> Int64 {
         var latest = Int64.min

@@ -46,6 +46,8 @@ extension Replicator {
         let others = members.entries.filter { $0.replica.node != replica.node }
         hasEverMet = !others.isEmpty
         hasCluster = hasEverMet
+        // A restored snapshot has no members, and what it holds is no news to those it was taken among.
+        hasSharedPast = hasEverMet || executor.knowsOthers()
         past.isWhole = recovered.isWhole
     }
 

@@ -124,7 +124,7 @@ extension Replicator {
         guard !hasMet else { return }
         hasMet = true
         defer { hasEverMet = true }
-        guard !peer.horizon.isZero, !hasEverMet else { return }
+        guard !peer.horizon.isZero, !hasEverMet, !hasSharedPast else { return }
         let margin = UInt64(settings.timing.handshakeMilliseconds) << Stamp.counterBits
         let floor = Stamp(tick: peer.horizon.tick + margin, replica: replica)
         var count = 0

@@ -38,6 +38,8 @@ public final class Replicator<Lending: PartitionLending> {
     var hasCluster = false
     /// Behind what was renamed when the first was met: until the log is durable up to here nobody is shown any of it.
     var restampedPosition: UInt64 = 0
+    /// What this node began with was written among others.
+    var hasSharedPast = false
     /// Made at the start, when the clocks are known.
     var clockGuard: ClockGuard?
     var isClockRefused = false

@@ -20,6 +20,12 @@ extension Partition {
         return receiver.faults.contains(.settlesAtOwnCut) ? cut : announcedByAll
     }
 
+    /// Whether what is here was written among others, as far as it shows.
+    public var knowsOthers: Bool {
+        let own = replica.node
+        return versions.stamps.contains { $0.replica.node != own } || fences.stamps.contains { $0.replica.node != own }
+    }
+
     /// There are peers now, or there will be: from here on only what they have applied is stable.
     public mutating func startCounting() {
         guard isSole else { return }
