@@ -14,6 +14,8 @@ struct OwnPast {
     var deadlineMilliseconds: Int64 = 0
     /// Writes were taken although not everybody had answered.
     var isUnsure = false
+    /// Nothing is written with a tick at or below this: a former life has promised that.
+    var promisedTick: UInt64 = 0
     /// The gate opens with the next turn.
     var opensNext = false
     /// The disk has all that was ever written under this name and told to anybody.

@@ -140,6 +140,7 @@ extension Replicator {
         link.receiving.announcedCounted = heartbeat.counted
         recount()
         change(peer.replica) { $0.beatMilliseconds = heartbeat.unixMilliseconds }
+        keepFormerPromise(heartbeat)
         observe(heartbeat, of: peer, now)
         // The latest says all that the one before it did, unless it promises nothing.
         if hasHoles(link), !faults.contains(.heartbeatInSpiteOfHoles) {

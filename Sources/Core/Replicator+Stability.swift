@@ -69,10 +69,25 @@ extension Replicator {
         // A fence drives the clocks of all partitions to it: not to a time that our own clock is wrong about.
         if past.isAsking || isClockRefused { return }
         let sinceEpoch = UInt64(max(now.unixMilliseconds - Stamp.epochMilliseconds, 0))
-        let tick = max(sinceEpoch << Stamp.counterBits, fences[replica].tick)
+        let tick = max(min(sinceEpoch << Stamp.counterBits, reservedTick), fences[replica].tick)
         for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }
         fences.advance(to: Stamp(tick: tick, replica: replica))
         if isLeaving, leavingFence == nil { leavingFence = fences[replica] }
+    }
+
+    /// A life after a crash begins where the stamps end that this one has reserved: what is promised beyond, it would
+    /// not keep.
+    private var reservedTick: UInt64 {
+        guard let lease = node.window.log?.leaseMilliseconds, lease != .max else { return .max }
+        return UInt64(max(lease - Stamp.epochMilliseconds, 0)) << Stamp.counterBits
+    }
+
+    /// A fence that a former life of this replica gave holds for this one too, whatever its clock says now.
+    func keepFormerPromise(_ heartbeat: Heartbeat) {
+        let former = heartbeat.applied.first { $0.replica == replica }?.tick ?? 0
+        guard former > fences[replica].tick, former > past.promisedTick else { return }
+        past.promisedTick = former
+        for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: former) }
     }
 
     /// A heartbeat whose sender has nothing missing here.

@@ -23,6 +23,7 @@ public final class LogBuffer: Sendable {
     private let durable = Atomic<UInt64>(0)
     /// Nothing is answered or sent before it is durable: `fsync always`.
     public let isSynchronous = Atomic<Bool>(false)
+    private let lease = Atomic<Int64>(.max)
     private let besideBytes = Atomic<Int>(0)
     private let beside = Guarded<[(position: UInt64, body: LargeBody)]>([])
     private let places = Guarded<LogPlaces>(LogPlaces())
@@ -38,6 +39,12 @@ public final class LogBuffer: Sendable {
     }
 
     public var consumed: UInt64 { consumedPosition.load(ordering: .acquiring) }
+
+    /// Unix milliseconds up to which the disk knows that stamps may be handed out: nothing is promised beyond.
+    public var leaseMilliseconds: Int64 {
+        get { lease.load(ordering: .relaxed) }
+        set(lease) { self.lease.store(lease, ordering: .relaxed) }
+    }
 
     /// Everything of the window before this position would be there after a crash.
     public var durablePosition: UInt64 { durable.load(ordering: .acquiring) }

@@ -1,6 +1,7 @@
 /// The log thread as other threads see it: its bell, what it is asked for, and whether clients' writes must wait.
 import Base
 import Commands
+import Engine
 import OS
 import Options
 import Replication
@@ -35,8 +36,6 @@ final class LogPost: Sendable {
     /// Of the log: everything before is on the disk. Told before the window's is.
     let durableEnd = Atomic<UInt64>(0)
     let isRunning = Atomic<Bool>(false)
-    /// Unix milliseconds up to which the disk knows that stamps may be handed out.
-    let leaseMilliseconds = Atomic<Int64>(.max)
     /// Whether this node has all that it ever wrote under its name, or still asks its peers for it.
     let knowsOwnPast = Atomic<Bool>(true)
     private let requests = Guarded<[Request]>([])
@@ -83,6 +82,17 @@ final class LogPost: Sendable {
 
     // MARK: Holding writes back
 
+    /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's.
+    func renewLease(_ shared: Shared, logPosition: UInt64, _ now: Int64) throws(StorageError) {
+        var latest = now
+        for partition in 0..<Slots.partitionCount {
+            shared.locks.acquire(partition)
+            latest = max(latest, shared.node.partitions[partition].pointee.momentMilliseconds)
+            shared.locks.release(partition)
+        }
+        buffer.leaseMilliseconds = try keeper.renewLease(nowMilliseconds: latest, logPosition: logPosition)
+    }
+
     /// At half of the ring: what is under way when it is noticed fits into the other half.
     @inline(__always)
     func lookAtBacklog(_ window: Window) {
@@ -95,7 +105,7 @@ final class LogPost: Sendable {
     func lookAtAge(nowMilliseconds: Int64) {
         let since = unsyncedSinceMilliseconds.load(ordering: .relaxed)
         let isOld = since > 0 && nowMilliseconds - since > Self.unsyncedMillisecondsMax
-        if isOld || nowMilliseconds > leaseMilliseconds.load(ordering: .relaxed) {
+        if isOld || nowMilliseconds > buffer.leaseMilliseconds {
             holdsWrites.store(true, ordering: .relaxed)
         }
     }

@@ -103,23 +103,10 @@ final class LogThread {
         if now >= nextReportMilliseconds { publish(now) }
     }
 
-    /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's. Of a partition that is
-    /// held the clock is looked at a little later: who holds it may be waiting for this thread to make room in the ring.
     private func renewLease(_ now: Int64) throws(StorageError) {
         guard now >= nextLeaseMilliseconds || now < nextLeaseMilliseconds - Self.leaseCheckMilliseconds else { return }
-        var latest = now
-        var isHeld = false
-        for partition in 0..<Slots.partitionCount {
-            guard shared.locks.tryAcquire(partition) else {
-                isHeld = true
-                continue
-            }
-            latest = max(latest, shared.node.partitions[partition].pointee.momentMilliseconds)
-            shared.locks.release(partition)
-        }
-        nextLeaseMilliseconds = now + (isHeld ? Self.leaseRetryMilliseconds : Self.leaseCheckMilliseconds)
-        let lease = try post.keeper.renewLease(nowMilliseconds: latest, logPosition: writer.durablePosition)
-        post.leaseMilliseconds.store(lease, ordering: .relaxed)
+        nextLeaseMilliseconds = now + Self.leaseCheckMilliseconds
+        try post.renewLease(shared, logPosition: writer.durablePosition, now)
     }
 
     // MARK: Writing

@@ -10,6 +10,7 @@ import Engine
 import OS
 import Options
 import Replication
+import Storage
 import Synchronization
 
 /// What the runtime is told at the start.
@@ -163,6 +164,10 @@ final class Runtime {
         let shared = shared
         log.buffer.isSynchronous.store(
             shared.node.settings.text(.fsync) == FsyncPolicy.always.rawValue, ordering: .relaxed)
+        // No stamp is handed out that a crash would give to another write.
+        do throws(StorageError) {
+            try log.renewLease(shared, logPosition: 0, SystemClock.wallMilliseconds)
+        } catch { log.die(error) }
         log.isRunning.store(true, ordering: .releasing)
         log.snapshots.isRunning.store(true, ordering: .releasing)
         threads.append(

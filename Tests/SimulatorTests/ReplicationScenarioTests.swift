@@ -74,6 +74,26 @@ import Testing
         }
     }
 
+    @Test("Who comes back with a clock set back writes nothing before what it had promised", arguments: [2, 3])
+    func setBack(size: Int) {
+        for profile in [ClusterPlan.Profile.calm, .disks] {
+            let scenario = Scenario.mesh(size, profile)
+            scenario.run(0, "INCRBY {a}x 5")
+            scenario.pass(2000)
+            scenario.crash(0)
+            scenario.cluster.slots[0].clock.skewMilliseconds -= 20_000
+            // As if the disk had stood still when more was to be reserved.
+            scenario.cluster.slots[0].disk?.leaseMilliseconds -= 5000
+            scenario.pass(10)
+            scenario.cluster.start(0, seeds: [1])
+            var reply = scenario.run(0, "INCR {a}x")
+            while case .error = reply { reply = scenario.run(0, "INCR {a}x", later: 5) }
+            for _ in 0..<9 { scenario.run(0, "INCR {a}x", later: 150) }
+            #expect(scenario.rest() == [], "\(profile)")
+            #expect(scenario.shown("{a}x") == ["'15'"], "\(profile)")
+        }
+    }
+
     @Test("DEL and then SET while a peer lags keeps the new value", arguments: [2, 3])
     func deleteThenSet(count: Int) {
         let scenario = Scenario.mesh(count)
