@@ -25,7 +25,8 @@ final class IdentityKeeper: @unchecked Sendable {
             if lease >= now + Self.leaseMilliseconds / 2, !file.identity.isClean { return lease }
             let renewed = max(lease, now + Self.leaseMilliseconds)
             try file.renew(
-                leaseUnixMilliseconds: UInt64(max(renewed, 0)), logPosition: max(logPosition, file.identity.logPosition))
+                leaseUnixMilliseconds: UInt64(max(renewed, 0)), logPosition: max(logPosition, file.identity.logPosition)
+            )
             return renewed
         }
     }
