@@ -10,6 +10,8 @@ struct FrameWriter: ~Copyable {
     private var header = ByteBuffer(capacity: 256)
     /// The frames of a group: one entry of the window, so that the log has all of them or none.
     private var group = ByteBuffer(capacity: 256)
+    /// The group needs more than one entry.
+    private var isLargeGroup = false
 
     private let recordBytesMax: Int
 
@@ -50,6 +52,7 @@ struct FrameWriter: ~Copyable {
             dependencies: dependencies, hasAllDependencies: tellsAll, isElided: isElided,
             isGrouped: isGrouped, records: context.pointee.records.view, into: &header)
         if let large = large.take() {
+            if isGrouped { beginLargeGroup() }
             window.append(header.view, beside: large, .ownLarge)
         } else if isGrouped {
             appendToGroup(context.pointee.records.view)
@@ -78,17 +81,33 @@ struct FrameWriter: ~Copyable {
     // MARK: groups
 
     private mutating func appendToGroup(_ records: ByteView) {
-        // A transaction of that size goes in pieces.
-        if group.count + header.count + records.count > window.frameBytesMax { endGroup() }
+        if group.count + header.count + records.count > window.frameBytesMax {
+            // For peers it goes in pieces; the log takes what stands between two marks at once.
+            beginLargeGroup()
+            appendPiece()
+        }
         group.append(header.view)
         group.append(records)
     }
 
-    /// After the last commit of a group, with all its partitions still held.
-    mutating func endGroup() {
+    private mutating func beginLargeGroup() {
+        if isLargeGroup { return }
+        isLargeGroup = true
+        window.append(.empty, .empty, .groupBegins)
+    }
+
+    private mutating func appendPiece() {
         if group.isEmpty { return }
         window.append(group.view, .empty)
         group.removeAll()
+    }
+
+    /// After the last commit of a group, with all its partitions still held.
+    mutating func endGroup() {
+        appendPiece()
         group.shrink(to: 1 << 20)
+        guard isLargeGroup else { return }
+        isLargeGroup = false
+        window.append(.empty, .empty, .groupEnds)
     }
 }

@@ -28,8 +28,14 @@ public final class Window: @unchecked Sendable {
         case state = 3
         case keyStates = 4
         case event = 5
+        /// Empty marks around the entries of a transaction too large for one: the log takes all between them at once, and
+        /// whatever others enter meanwhile with them.
+        case groupBegins = 6
+        case groupEnds = 7
 
         public var isOwn: Bool { self == .own || self == .ownLarge }
+        /// Nothing of it goes into the log.
+        public var isMark: Bool { self == .groupBegins || self == .groupEnds }
     }
 
     private let memory: UnsafeMutableRawPointer

@@ -23,6 +23,8 @@ final class LogThread {
     private var position: UInt64
     private var batch = ByteBuffer(capacity: 1 << 20)
     private var batchEntries = 0
+    /// Transactions of which the batch has the beginning and not the end: they are not to be torn.
+    private var openGroups = 0
     /// Of the window: everything before has been handed to the system.
     private var writtenPosition: UInt64
     private var lastSyncMilliseconds: Int64 = 0
@@ -111,27 +113,36 @@ final class LogThread {
 
     // MARK: Writing
 
-    /// Everything that is in the window, in batches. Leaves the last where the disk has no room for it.
+    /// Everything that is in the window, in batches. Leaves the last where the disk has no room for it, or where a
+    /// transaction is still being entered.
     private func writeAll(_ now: Int64) throws(StorageError) {
-        if !batch.isEmpty, try !flush(now) { return }
+        if try !flushWhole(now) { return }
         while let entry = window.entryForLog(at: position) {
-            let kind = LogRecordKind(entry.kind).rawValue
-            if let beside = post.buffer.takeBeside(position) {
-                if !batch.isEmpty, try !flush(now) {
-                    preconditionFailure("a log entry beside the window that found no room")
+            if let kind = LogRecordKind(entry.kind)?.rawValue {
+                if let beside = post.buffer.takeBeside(position) {
+                    if try !flushWhole(now) {
+                        preconditionFailure("a log entry beside the window that found no room")
+                    }
+                    try take(entry.length, kind, beside)
+                } else {
+                    LogEntry.appendHead(kind: kind, length: entry.length, into: &batch)
+                    window.copy(position, entry.length, into: &batch)
                 }
-                try take(entry.length, kind, beside)
+                batchEntries += 1
             } else {
-                LogEntry.appendHead(kind: kind, length: entry.length, into: &batch)
-                window.copy(position, entry.length, into: &batch)
+                openGroups += entry.kind == .groupBegins ? 1 : -1
             }
-            batchEntries += 1
             position = entry.next
             post.buffer.consume(upTo: position)
-            if batch.count >= Self.batchBytesMax, try !flush(now) { return }
+            if batch.count >= Self.batchBytesMax, try !flushWhole(now) { return }
         }
-        if !batch.isEmpty { _ = try flush(now) }
-        batch.shrink(to: 4 * Self.batchBytesMax)
+        if try flushWhole(now), openGroups == 0 { batch.shrink(to: 4 * Self.batchBytesMax) }
+    }
+
+    /// Writes the batch, if there is one that may be. False where the disk has no room for it.
+    private func flushWhole(_ now: Int64) throws(StorageError) -> Bool {
+        if batch.isEmpty || openGroups > 0 { return true }
+        return try flush(now)
     }
 
     private func take(_ length: Int, _ kind: Int, _ beside: LargeBody) throws(StorageError) {
@@ -273,6 +284,8 @@ final class LogThread {
         let hasUnsynced = writer.durablePosition < writer.endPosition
         let isActive = hasUnsynced || now - lastWriteMilliseconds < 200
         if isEnding { return }
+        // Its rest is a moment away, and may be waiting for room.
+        if openGroups > 0 { return }
         if !batch.isEmpty {
             _ = poller.wait(timeoutMilliseconds: 50)
             return

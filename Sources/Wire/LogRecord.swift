@@ -1,6 +1,7 @@
 /// What an entry of the log says; Storage keeps entries as bytes and knows of their kinds only the number.
 ///
-///     frames      frames, one behind the other: one, or those of a MULTI, which are replayed all or none
+///     frames      frames, one behind the other: one, or those of a MULTI, which are replayed all or none. Those of a
+///                 MULTI too large for that are several entries, of one batch: that is read whole or not at all
 ///     largeFrame  a frame with flag `elided`, then the records it left out
 ///     state       partition(1) flags(1), then a state as `StateExport` writes it: joined, or put in place of all
 ///                 that the partition held
@@ -19,9 +20,10 @@ public enum LogRecordKind: Int, Sendable {
     case keyStates = 4
     case event = 5
 
-    /// As what an entry of the log buffer goes into the log.
-    public init(_ kind: Window.Kind) {
+    /// As what an entry of the log buffer goes into the log; nil for marks, which do not.
+    public init?(_ kind: Window.Kind) {
         switch kind {
+        case .groupBegins, .groupEnds: return nil
         case .own, .foreign: self = .frames
         case .ownLarge: self = .largeFrame
         case .state: self = .state

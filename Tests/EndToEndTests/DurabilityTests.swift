@@ -151,4 +151,37 @@ private final class DurableServer {
         let ephemeral = try ServerProcess.start(.a2)
         #expect(try ephemeral.connect().call("SAVE").isError)
     }
+
+    @Test("A transaction larger than a quarter of the window is there whole after a crash, or nothing of it is")
+    func largeTransaction() throws {
+        let directory = try TemporaryDirectory()
+        let options = ["--fsync", "no", "--window-bytes", "1mb"]
+        let keys = (0..<40).map { "part:\($0)" }
+        do {
+            let server = try DurableServer(in: directory, options)
+            let client = try server.connect()
+            _ = try client.call("SET", "before", "1")
+            _ = try client.call("MULTI")
+            for (number, key) in keys.enumerated() {
+                _ = try client.call("SET", key, String(repeating: "v", count: number == 7 ? 500_000 : 50_000))
+            }
+            _ = try client.call("EXEC")
+            let isWritten = try poll(forSeconds: 20) { (try Int(server.info("a2_log_end")) ?? 0) > 2_400_000 }
+            #expect(isWritten)
+            server.end(SIGKILL)
+        }
+        let segment = directory.file("data") + "/log/00000001.a2l"
+        let whole = try Data(contentsOf: URL(fileURLWithPath: segment))
+        let end = (whole.lastIndex { $0 != 0 } ?? 0) + 1
+        #expect(end > 2_400_000)
+        for lost in [1, 100_000, 600_000, 1_500_000, 2_300_000, 0] {
+            var torn = whole
+            torn.resetBytes(in: end - lost..<whole.count)
+            try torn.write(to: URL(fileURLWithPath: segment))
+            let server = try DurableServer(in: directory, options)
+            let reply = try server.connect().call(bytes: (["EXISTS"] + keys).map { bytes($0) })
+            #expect(reply == .integer(lost == 0 ? 40 : 0), "\(lost) bytes lost")
+            server.end(SIGKILL)
+        }
+    }
 }

@@ -103,11 +103,12 @@ struct ClusterDisk {
         let next = batches[kept - batchesDropped]
         batches.removeLast(lost)
         if next.entries.count > 1, random.below(2) == 0 {
-            batches.append(
-                Batch(
-                    entries: Array(next.entries.prefix(1 + random.below(next.entries.count - 1))),
-                    versions: next.versions))
-            isCut = true
+            var entries = Array(next.entries.prefix(1 + random.below(next.entries.count - 1)))
+            while entries.last?.continues == true { entries.removeLast() }
+            if !entries.isEmpty {
+                batches.append(Batch(entries: entries, versions: next.versions))
+                isCut = true
+            }
         }
         return lost
     }

@@ -45,6 +45,8 @@ public struct SimEntry: Equatable, Sendable {
     public let content: [UInt8]
     /// The position in the window behind it.
     public let end: UInt64
+    /// What follows is in the log with it or not at all.
+    public var continues = false
 }
 
 /// Whoever takes entries out of the log buffer: the node itself, where one thread does everything.
@@ -76,6 +78,7 @@ public final class SimNode {
     private var readPosition: UInt64
     /// What has been entered into the log and not yet been taken from here.
     private var entries: [SimEntry] = []
+    private var openGroups = 0
 
     private static let strideBytes = (MemoryLayout<Partition>.stride + 63) & ~63
     private static let databases = 2
@@ -223,12 +226,17 @@ public final class SimNode {
     private func drainLog() {
         guard let log = node.window.log else { return }
         while let entry = node.window.entryForLog(at: readPosition) {
-            var bytes = ByteBuffer()
-            node.window.copy(readPosition, entry.length, into: &bytes)
-            if let beside = log.takeBeside(readPosition) { bytes.append(beside.view) }
-            if entry.kind.isOwn { noteOwn(LogRecordKind(entry.kind).rawValue, bytes.view) }
-            entries.append(
-                SimEntry(kind: LogRecordKind(entry.kind).rawValue, content: bytes.array, end: entry.next))
+            if let kind = LogRecordKind(entry.kind)?.rawValue {
+                var bytes = ByteBuffer()
+                node.window.copy(readPosition, entry.length, into: &bytes)
+                if let beside = log.takeBeside(readPosition) { bytes.append(beside.view) }
+                if entry.kind.isOwn { noteOwn(kind, bytes.view) }
+                entries.append(
+                    SimEntry(kind: kind, content: bytes.array, end: entry.next, continues: openGroups > 0))
+            } else {
+                openGroups += entry.kind == .groupBegins ? 1 : -1
+                if openGroups == 0, !entries.isEmpty { entries[entries.count - 1].continues = false }
+            }
             readPosition = entry.next
             log.consume(upTo: readPosition)
         }

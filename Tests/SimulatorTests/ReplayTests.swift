@@ -151,4 +151,38 @@ import Wire
             for _ in 0..<20 { _ = node.executor.maintain(partition, bucketsMax: 16) }
         }
     }
+
+    @Test("A transaction too large for an entry of the window is whole in the log or not there", arguments: [0, 1, 2])
+    func largeTransaction(largeValues: Int) throws {
+        let node = SimNode(
+            replica: Replica(node: 3, generation: 0), counted: [Replica(node: 3, generation: 0)], seed: 1,
+            windowBytes: 1 << 16, keepsLog: true)
+        node.setClock(1_750_000_000_000)
+        func run(_ arguments: String...) { _ = node.run(arguments.map { Array($0.utf8) }) }
+        run("SET", "before", "1")
+        _ = node.takeEntries()
+        run("MULTI")
+        for number in 0..<8 {
+            run("SET", "key:\(number)", String(repeating: "v", count: number < largeValues ? 40_000 : 5000))
+        }
+        run("EXEC")
+        let entries = node.takeEntries()
+        #expect(entries.count >= 3 && entries.dropLast().allSatisfy(\.continues), "\(entries.map(\.continues))")
+        #expect(entries.last?.continues == false)
+        #expect(entries.count { $0.kind == LogRecordKind.largeFrame.rawValue } == largeValues)
+        // Peers pass over the marks.
+        var position: UInt64 = 0
+        var frames = 0
+        while let (found, next) = node.readFrames(at: position) {
+            frames += found.count
+            position = next
+        }
+        #expect(frames == 9 || largeValues > 0)
+        run("MULTI")
+        run("SET", "small:1", "1")
+        run("SET", "small:2", "1")
+        run("EXEC")
+        let small = node.takeEntries()
+        #expect(small.count == 1 && small.first?.continues == false)
+    }
 }
