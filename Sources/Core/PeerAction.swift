@@ -13,6 +13,9 @@ public enum PeerAction: Sendable {
     case endLogRead(link: Int)
     /// To be remembered over restarts.
     case keepMembers([MemberEntry])
+    /// To be remembered over restarts with what is written next; nobody waits for it. `onceSynced`: they hold when all
+    /// that has been entered into the log is on the disk, at the end of a process that ends in order.
+    case noteResumePoints([HandshakeFacts.ResumePoint], onceSynced: Bool)
     /// To be remembered before anything is written under it.
     case keepReplica(Replica)
     /// One line.

@@ -1,5 +1,7 @@
-/// What a node's disk remembers of its replication, for a start that goes on from there.
+/// What a node's disk remembers of its replication, for a start that goes on from there. How it is written there stands in
+/// `KeptReplication`.
 import Base
+import Commands
 import Replication
 
 public struct RecoveredPast: Sendable {
@@ -10,30 +12,18 @@ public struct RecoveredPast: Sendable {
     /// Nothing that was ever told to anybody can be missing: the node knew its own past, and then stopped in order, or
     /// told nobody anything that was not on its disk.
     public var isWhole: Bool
+    /// How far of each peer's window everything is on this disk.
+    public var resumePoints: [HandshakeFacts.ResumePoint]
 
-    public init(members: [MemberEntry] = [], cut: Stamp = .zero, settleCut: Stamp = .zero, isWhole: Bool = false) {
+    public init(
+        members: [MemberEntry] = [], cut: Stamp = .zero, settleCut: Stamp = .zero, isWhole: Bool = false,
+        resumePoints: [HandshakeFacts.ResumePoint] = []
+    ) {
         self.members = members
+        self.resumePoints = resumePoints
         self.cut = cut
         self.settleCut = settleCut
         self.isWhole = isWhole
-    }
-
-    /// The member table as bytes, to be kept in the node's identity.
-    public static func encode(_ members: [MemberEntry]) -> [UInt8] {
-        var bytes = ByteBuffer(capacity: 256)
-        bytes.append(.members(members))
-        return bytes.array
-    }
-
-    /// Nil where the bytes are none.
-    public static func decodeMembers(_ bytes: [UInt8]) -> [MemberEntry]? {
-        if bytes.isEmpty { return [] }
-        return bytes.withView { view in
-            guard case .members(let entries)?? = try? LinkMessage.decode(view, bytesMax: view.count)?.0 else {
-                return nil
-            }
-            return entries
-        }
     }
 }
 
@@ -49,6 +39,35 @@ extension Replicator {
         // A restored snapshot has no members, and what it holds is no news to those it was taken among.
         hasSharedPast = hasEverMet || executor.knowsOthers()
         past.isWhole = recovered.isWhole
+        resumePoints = recovered.resumePoints
+    }
+
+    /// How far of each peer's window everything is on the disk here, once a second where that has become more.
+    func keepResumePoints(_ now: Moment) {
+        guard node.window.log != nil, now.monotonicMilliseconds >= nextResumePointsMilliseconds else { return }
+        nextResumePointsMilliseconds = now.monotonicMilliseconds + 1000
+        let points = resumePoints { $0.resumeOnDisk }
+        guard points != resumePoints else { return }
+        resumePoints = points
+        actions.append(.noteResumePoints(points, onceSynced: false))
+    }
+
+    /// The same for the last time: what has been applied is on the disk when the log has been written to its end.
+    func keepLastResumePoints() {
+        guard node.window.log != nil else { return }
+        actions.append(.noteResumePoints(resumePoints { $0.resumePosition }, onceSynced: true))
+    }
+
+    private func resumePoints(_ position: (Peer) -> UInt64?) -> [HandshakeFacts.ResumePoint] {
+        var points = resumePoints
+        for peer in peers {
+            guard let position = position(peer) else { continue }
+            points.removeAll { $0.replica == peer.identity.replica }
+            points.append(
+                HandshakeFacts.ResumePoint(
+                    peer.identity.replica, incarnation: peer.identity.incarnation, position: position))
+        }
+        return points
     }
 
     /// The table is kept on the disk whenever it has changed; the first time not before the log has what was renamed.

@@ -40,6 +40,8 @@ extension Replicator {
                     peer.identity.replica, incarnation: peer.identity.incarnation, position: $0)
             }
         }
+        // Of whom we have not met in this life the disk may know.
+        facts.resumePoints += resumePoints.filter { peer($0.replica) == nil }
         return facts
     }
 
@@ -157,11 +159,15 @@ extension Replicator {
     private func meet(_ identity: PeerIdentity, _ now: Moment) {
         guard let index = peers.firstIndex(where: { $0.identity.replica == identity.replica }) else {
             let position = peers.firstIndex { $0.identity.replica > identity.replica } ?? peers.count
-            peers.insert(Peer(identity: identity), at: position)
+            var peer = Peer(identity: identity)
+            peer.resumePosition = facts.resumePoint(of: identity)
+            peers.insert(peer, at: position)
             return
         }
         if peers[index].identity.incarnation != identity.incarnation {
             peers[index].resumePosition = nil
+            peers[index].resumeOnDisk = nil
+            resumePoints.removeAll { $0.replica == identity.replica }
             // What the former lost will not come, and what is held behind it must not be applied by chance: the new one
             // is asked what it knows of its past.
             held.removeAll(origin: identity.replica)

@@ -237,6 +237,7 @@ extension Replicator {
     private func goodbye(_ now: Moment) {
         beat(now)
         for link in links where link.isEstablished && link.isUpstream { _ = fill(link, now) }
+        keepLastResumePoints()
         for link in links where !link.isClosing { close(link, "the process ends", now) }
     }
 }

@@ -20,6 +20,9 @@ struct OwnPast {
     var opensNext = false
     /// The disk has all that was ever written under this name and told to anybody.
     var isWhole = false
+    /// Where our window ended when the gate opened: what came back of our past before that did not come with our
+    /// stream, and nobody can go on from there.
+    var resumableFrom: UInt64 = 0
 }
 
 extension WriteGate {
@@ -90,6 +93,9 @@ extension Replicator {
         }
         // A new name is on the disk by the next turn, and nothing is written under it before.
         if replica == former || node.window.log == nil { node.writeGate = nil } else { past.opensNext = true }
+        // Where the disk had all of it, so has the stream.
+        if past.isWhole { return }
+        past.resumableFrom = node.window.end
         for link in links where link.isEstablished && link.isUpstream { tellPast(link) }
     }
 

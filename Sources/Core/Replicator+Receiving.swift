@@ -170,8 +170,14 @@ extension Replicator {
     private func durablePosition(_ link: PeerLink, _ applied: UInt64) -> UInt64 {
         guard let log = node.window.log else { return applied }
         link.receiving.durable.note(applied, at: node.window.end)
-        link.receiving.durable.advance(to: log.durablePosition)
+        advanceDurable(link, to: log.durablePosition)
         return link.receiving.durable.latest
+    }
+
+    private func advanceDurable(_ link: PeerLink, to position: UInt64) {
+        link.receiving.durable.advance(to: position)
+        let latest = link.receiving.durable.latest
+        if latest > 0, let peer = link.peer { change(peer.replica) { $0.resumeOnDisk = latest } }
     }
 
     /// The disk has caught up with what a peer's window brought: it is told, because a client of it may wait.
@@ -181,7 +187,7 @@ extension Replicator {
         guard durable != durableSeen else { return }
         durableSeen = durable
         for link in links where link.isEstablished && !link.isUpstream {
-            link.receiving.durable.advance(to: durable)
+            advanceDurable(link, to: durable)
             if link.receiving.durable.latest > link.receiving.acknowledgedDurable {
                 link.receiving.owesAcknowledgement = true
             }

@@ -14,7 +14,7 @@ private let outputBytesWanted = 1024 * 1024
 extension Replicator {
     /// The handshake is over: the stream begins where the peer's knowledge of our window ends, or now.
     func startSending(_ link: PeerLink, resume: UInt64?, _ now: Moment) {
-        if let resume, goOn(link, from: resume, now) {
+        if let resume, resume >= past.resumableFrom, goOn(link, from: resume, now) {
             link.sending.acknowledged = resume
         } else {
             link.sending.cursor = node.window.end

@@ -32,6 +32,9 @@ public final class Replicator<Lending: PartitionLending> {
     var deaths: [(replica: Replica, monotonicMilliseconds: Int64)] = []
     /// The version of the table that was last given to be kept.
     var membersKept: UInt64 = 0
+    /// How far of each peer's window the disk was last said to have everything, former lives included.
+    var resumePoints: [HandshakeFacts.ResumePoint] = []
+    var nextResumePointsMilliseconds: Int64 = 0
     /// Somebody was met in this life or a former one that the disk remembers.
     var hasEverMet = false
     /// A former life had met somebody, and the disk remembers it.
@@ -145,6 +148,7 @@ public final class Replicator<Lending: PartitionLending> {
             if link.isUpstream { hasMore = fill(link, now) || hasMore } else { acknowledge(link) }
         }
         keepMembers()
+        keepResumePoints(now)
         if now.monotonicMilliseconds >= nextReportMilliseconds { publishReport(now) }
         return hasMore ? now.monotonicMilliseconds : nextDeadline(now)
     }
@@ -218,6 +222,8 @@ struct Peer {
     var identity: PeerIdentity
     /// What of its window has been applied here, for going on where a link broke off.
     var resumePosition: UInt64?
+    /// The same, as far as it is on the disk.
+    var resumeOnDisk: UInt64?
     /// Link numbers; we to it, and it to us.
     var upstream: Int?
     var downstream: Int?

@@ -31,7 +31,7 @@ public struct HandshakeFacts: Sendable {
     }
 
     /// Positions of another incarnation are positions in another window.
-    func resumePoint(of identity: PeerIdentity) -> UInt64? {
+    public func resumePoint(of identity: PeerIdentity) -> UInt64? {
         resumePoints.first { $0.replica == identity.replica && $0.incarnation == identity.incarnation }?.position
     }
 

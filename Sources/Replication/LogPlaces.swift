@@ -35,6 +35,28 @@ public struct LogPlaces: Sendable {
     public var count: Int { places.count }
     public var oldest: LogPlace? { places.first }
 
+    /// A few of them, for a next life of this node: the oldest, the newest, and what lies evenly between.
+    public var sample: [LogPlace] {
+        var sample: [LogPlace] = []
+        let step = max((places.count + Self.sampleMax - 1) / Self.sampleMax, 1)
+        for index in stride(from: 0, to: places.count, by: step) { sample.append(places[index]) }
+        if let newest, sample.last != newest { sample.append(newest) }
+        return sample
+    }
+
+    private static var sampleMax: Int { 64 }
+
+    /// What a former life left: as far as the log has it still, and in the order that it must have.
+    public static func fitting(_ places: [LogPlace], window start: UInt64, log range: ClosedRange<UInt64>) -> [LogPlace]
+    {
+        var fitting: [LogPlace] = []
+        for place in places where place.window < start && range.contains(place.log) {
+            if let last = fitting.last, place.window < last.window || place.log < last.log { return [] }
+            fitting.append(place)
+        }
+        return fitting
+    }
+
     /// Everything before `place.window` stands before `place.log`.
     public mutating func note(_ place: LogPlace) {
         if let newest {

@@ -11,11 +11,17 @@ final class IdentityKeeper: @unchecked Sendable {
     /// Used under the lock alone.
     private var file: IdentityFile<SystemDisk>
     private let lock = Guarded<Void>(())
+    private var kept: KeptReplication
+    private var lastResumePoints: [HandshakeFacts.ResumePoint]?
 
     /// Stamps may be handed out this far ahead of the time the disk was last told.
     private static let leaseMilliseconds: Int64 = 3000
 
-    init(_ file: consuming IdentityFile<SystemDisk>) { self.file = file }
+    init(_ file: consuming IdentityFile<SystemDisk>) {
+        self.file = file
+        // What cannot be read is refused before anything is written.
+        kept = KeptReplication(self.file.identity.members) ?? KeptReplication()
+    }
 
     /// Stamps up to `now` are in use. `logPosition` is how far the log is on the disk. Returns up to when stamps may be
     /// handed out from here on; written twice as often as needed.
@@ -24,16 +30,31 @@ final class IdentityKeeper: @unchecked Sendable {
             let lease = Int64(file.identity.leaseUnixMilliseconds)
             if lease >= now + Self.leaseMilliseconds / 2, !file.identity.isClean { return lease }
             let renewed = max(lease, now + Self.leaseMilliseconds)
-            try file.renew(
-                leaseUnixMilliseconds: UInt64(max(renewed, 0)), logPosition: max(logPosition, file.identity.logPosition)
-            )
+            var identity = file.identity
+            identity.leaseUnixMilliseconds = UInt64(max(renewed, 0))
+            identity.logPosition = max(logPosition, identity.logPosition)
+            identity.isClean = false
+            identity.members = kept.encoded
+            try file.write(identity)
             return renewed
         }
     }
 
     func keep(_ members: [MemberEntry]) throws(StorageError) {
-        try change { $0.members = RecoveredPast.encode(members) }
+        try change {
+            kept.members = members
+            $0.members = kept.encoded
+        }
     }
+
+    /// Written with what is written next; those that hold once everything is synced, with the mark of a clean end.
+    func note(_ points: [HandshakeFacts.ResumePoint], onceSynced: Bool) {
+        lock.withLock { _ in
+            if onceSynced { lastResumePoints = points } else { kept.resumePoints = points }
+        }
+    }
+
+    func note(_ places: [LogPlace]) { lock.withLock { _ in kept.places = places } }
 
     func keep(_ replica: Replica) throws(StorageError) {
         try change { $0.owner.generation = UInt32(replica.generation) }
@@ -48,6 +69,11 @@ final class IdentityKeeper: @unchecked Sendable {
     }
 
     func markClean(logPosition: UInt64) throws(StorageError) {
-        try lock.withLock { (_) throws(StorageError) in try file.markClean(logPosition: logPosition) }
+        try change {
+            $0.logPosition = logPosition
+            $0.isClean = true
+            if let lastResumePoints { kept.resumePoints = lastResumePoints }
+            $0.members = kept.encoded
+        }
     }
 }

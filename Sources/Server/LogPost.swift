@@ -82,15 +82,22 @@ final class LogPost: Sendable {
 
     // MARK: Holding writes back
 
-    /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's.
-    func renewLease(_ shared: Shared, logPosition: UInt64, _ now: Int64) throws(StorageError) {
+    /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's. Nobody is waited for:
+    /// who holds a partition may be waiting for the log thread to make room in the ring. False where one was held, whose
+    /// clock is to be looked at a little later.
+    func renewLease(_ shared: Shared, logPosition: UInt64, _ now: Int64) throws(StorageError) -> Bool {
         var latest = now
+        var hasSeenAll = true
         for partition in 0..<Slots.partitionCount {
-            shared.locks.acquire(partition)
+            guard shared.locks.tryAcquire(partition) else {
+                hasSeenAll = false
+                continue
+            }
             latest = max(latest, shared.node.partitions[partition].pointee.momentMilliseconds)
             shared.locks.release(partition)
         }
         buffer.leaseMilliseconds = try keeper.renewLease(nowMilliseconds: latest, logPosition: logPosition)
+        return hasSeenAll
     }
 
     /// At half of the ring: what is under way when it is noticed fits into the other half.

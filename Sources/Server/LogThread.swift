@@ -76,6 +76,7 @@ final class LogThread {
         do throws(StorageError) {
             let end = try writer.finishCleanly()
             // Who still asks for its past has to ask again.
+            post.keeper.note(post.buffer.placesNow.sample)
             if post.knowsOwnPast.load(ordering: .acquiring) { try post.keeper.markClean(logPosition: end) }
         } catch {
             post.die(error)
@@ -107,8 +108,9 @@ final class LogThread {
 
     private func renewLease(_ now: Int64) throws(StorageError) {
         guard now >= nextLeaseMilliseconds || now < nextLeaseMilliseconds - Self.leaseCheckMilliseconds else { return }
-        nextLeaseMilliseconds = now + Self.leaseCheckMilliseconds
-        try post.renewLease(shared, logPosition: writer.durablePosition, now)
+        post.keeper.note(post.buffer.placesNow.sample)
+        let hasSeenAll = try post.renewLease(shared, logPosition: writer.durablePosition, now)
+        nextLeaseMilliseconds = now + (hasSeenAll ? Self.leaseCheckMilliseconds : Self.leaseRetryMilliseconds)
     }
 
     // MARK: Writing

@@ -167,6 +167,8 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
                 case .readLog(let link, let read): readLog(link, read)
                 case .endLogRead(let link): serving?.end(link: link)
                 case .keepMembers(let members): shared.log?.keep(members)
+                case .noteResumePoints(let points, let onceSynced):
+                    shared.log?.keeper.note(points, onceSynced: onceSynced)
                 case .keepReplica(let replica): shared.log?.keep(replica)
                 case .log(let severity, let text): log(severity, text)
                 }

@@ -166,7 +166,7 @@ final class Runtime {
             shared.node.settings.text(.fsync) == FsyncPolicy.always.rawValue, ordering: .relaxed)
         // No stamp is handed out that a crash would give to another write.
         do throws(StorageError) {
-            try log.renewLease(shared, logPosition: 0, SystemClock.wallMilliseconds)
+            _ = try log.renewLease(shared, logPosition: 0, SystemClock.wallMilliseconds)
         } catch { log.die(error) }
         log.isRunning.store(true, ordering: .releasing)
         log.snapshots.isRunning.store(true, ordering: .releasing)

@@ -116,6 +116,7 @@ final class Store: Sendable {
         } catch {
             throw .storage(error)
         }
+        if found.log.repair == nil { notePlaces(found.log, shared.node.window) }
         report(found.start, found.log, load, shared)
         return try past(load, found.log)
     }
@@ -186,12 +187,24 @@ final class Store: Sendable {
         }
     }
 
+    /// Peers that were away since a former life of this node are served from what it wrote in its log.
+    private func notePlaces(_ log: RecoveredLog, _ window: Window) {
+        guard let kept = KeptReplication(identity.members), let first = log.firstPosition else { return }
+        for place in LogPlaces.fitting(kept.places, window: window.start, log: first...log.end) {
+            window.log?.note(place)
+        }
+    }
+
     private func past(_ load: StoreLoad, _ log: RecoveredLog) throws(StoreFailure) -> RecoveredPast {
-        guard let members = RecoveredPast.decodeMembers(identity.members) else {
+        guard let kept = KeptReplication(identity.members) else {
             throw .otherNode("the member table in the identity of \(directory.value.path) cannot be read")
         }
+        // What was given up of the log may be what peers are told to be here.
+        if log.repair != nil { keeper.note([], onceSynced: false) }
         return RecoveredPast(
-            members: members, cut: load.cut, settleCut: load.settleCut, isWhole: identity.isClean && log.repair == nil)
+            members: kept.members, cut: load.cut, settleCut: load.settleCut,
+            isWhole: identity.isClean && log.repair == nil,
+            resumePoints: log.repair == nil ? kept.resumePoints : [])
     }
 
     private func report(_ start: StartingPoint, _ log: RecoveredLog, _ load: StoreLoad, _ shared: Shared) {

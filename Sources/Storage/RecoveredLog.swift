@@ -37,6 +37,8 @@ public struct RecoveredLog: Sendable {
     let faults: StorageFaults
 
     public var isEmpty: Bool { segments.isEmpty }
+    /// Where the oldest segment begins that may be read without a gap up to the end.
+    public var firstPosition: UInt64? { segments.first?.segment.header.position }
     public var batchBytes: Int { segments.reduce(0) { $0 + $1.endOffset } }
 
     /// The batches that reach beyond `from`, in order, until `body` throws.

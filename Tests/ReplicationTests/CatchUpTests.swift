@@ -78,6 +78,20 @@ private func places(_ list: [(window: UInt64, log: UInt64)], spacing: UInt64 = 1
         #expect(kept.oldest.map { $0.log >= all[250].log } ?? true, "seed \(seed)")
     }
 
+    @Test("A next life knows some places of the former, and only those that its log still has")
+    func nextLife() {
+        var former = LogPlaces(spacingBytes: 1)
+        for number in 0..<1000 { former.note(LogPlace(window: UInt64(1000 + number * 10), log: UInt64(number * 8))) }
+        let sample = former.sample
+        #expect(sample.count <= 65 && sample.count > 30)
+        #expect(sample.first == former.oldest && sample.last == former.newest)
+        #expect(LogPlaces().sample.isEmpty)
+        let fitting = LogPlaces.fitting(sample, window: 1 << 20, log: 100...7000)
+        #expect(fitting == sample.filter { $0.log >= 100 && $0.log <= 7000 } && fitting.count > 20)
+        #expect(LogPlaces.fitting(sample, window: 1, log: 0...10_000).isEmpty)
+        #expect(LogPlaces.fitting(sample.reversed(), window: 1 << 20, log: 0...10_000).isEmpty)
+    }
+
     @Test("With fsync always the log is served as far as it would survive a crash")
     func durableOnly() {
         let log = LogBuffer()

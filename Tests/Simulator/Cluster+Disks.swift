@@ -61,8 +61,9 @@ extension Cluster {
             return nil
         }
         past.isWhole = disk.isWhole
-        if let members = RecoveredPast.decodeMembers(disk.members) {
-            past.members = members
+        past.resumePoints = disk.resumePoints
+        if let kept = KeptReplication(disk.members) {
+            past.members = kept.members
         } else {
             fail("node \(slots[index].number) cannot read its members")
         }

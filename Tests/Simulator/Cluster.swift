@@ -212,7 +212,7 @@ public final class Cluster {
         if seeds.count > 1, chance(50) { seeds = [pick(seeds)] }
         // Whom it knew it finds by itself.
         if let disk = slots[index].disk, chance(30) {
-            let known = (RecoveredPast.decodeMembers(disk.members) ?? []).map(\.replica.node)
+            let known = (KeptReplication(disk.members)?.members ?? []).map(\.replica.node)
             if seeds.allSatisfy({ known.contains(slots[$0].number) }), !seeds.isEmpty { seeds = [] }
         }
         start(index, seeds: seeds)
@@ -284,8 +284,10 @@ public final class Cluster {
                 case .endLogRead: break
                 case .keepMembers(let entries):
                     if !plan.faultsOfDisk.contains(.forgetsMembers) {
-                        slots[index].disk?.members = RecoveredPast.encode(entries)
+                        slots[index].disk?.members = KeptReplication(members: entries).encoded
                     }
+                case .noteResumePoints(let points, let onceSynced):
+                    if !onceSynced { slots[index].disk?.resumePoints = points }
                 case .keepReplica(let replica):
                     if !plan.faultsOfDisk.contains(.forgetsGeneration) { slots[index].disk?.replica = replica }
                 case .log(let severity, let text):

@@ -50,6 +50,7 @@ struct ClusterDisk {
     var incarnation: UInt128 = 0
     var replica: Replica
     var members: [UInt8] = []
+    var resumePoints: [HandshakeFacts.ResumePoint] = []
     var leaseMilliseconds: Int64 = 0
     /// All that was told to anybody is on the disk.
     var isWhole = false

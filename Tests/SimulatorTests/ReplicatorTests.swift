@@ -63,7 +63,7 @@ final class Desk {
                 switch action {
                 case .dial(let target, _): dials.append(target)
                 case .keepMembers: hasKeptMembers = true
-                case .keepReplica, .readLog, .endLogRead: break
+                case .keepReplica, .noteResumePoints, .readLog, .endLogRead: break
                 case .log(_, let text): lines.append(text)
                 case .close(let link): replicator.closed(link: link, reason: "", moment)
                 }
