@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test(
-        "Ctrl-C ends a long reply while it comes, and while it is shown", arguments: ["typed", "json", "csv", "table"])
+        "Ctrl-C ends a long reply while it comes, and while it is shown", arguments: ["typed", "table"])
     func interruptedReply(_ format: String) throws {
         let all = String(decoding: Self.elements, as: UTF8.self)
         let server = try ViewScriptedNode { command in

@@ -97,6 +97,17 @@ public final class PseudoTerminal {
         }
     }
 
+    /// Presses a key again and again until the output holds `text`.
+    public func press(_ key: String, until text: String) throws {
+        let end = Date().addingTimeInterval(20)
+        while true {
+            try type(key)
+            do { return _ = try wait(for: text, seconds: 0.5) } catch {
+                if Date() >= end { throw error }
+            }
+        }
+    }
+
     private func position(of wanted: [UInt8], from start: Int) -> Int? {
         shown.withUnsafeBytes { bytes -> Int? in
             guard let base = bytes.baseAddress, let first = wanted.first else { return nil }
