@@ -60,7 +60,9 @@ extension ReplicationPage {
         (
             "INFO a2",
             "The numbers to watch: a2_peers_up below a2_peers, a2_lag_max_ms, a2_stable_ms and a2_slowest_replica, "
-                + "a2_silent_pending_bytes near a2_window_capacity_bytes (past it the node repairs from states), "
+                + "a2_silent_pending_bytes near a2_window_capacity_bytes (past it the node is served from the log, or repairs from "
+                + "states), a2_log_peers, the peers that are served from the log now, with a2_log_frames_served and "
+                + "a2_log_bytes_served of all such so far, "
                 + "a2_keys_diverged and a2_forks above zero, a2_links_refused growing, a2_write_gate not empty: why "
                 + "this node takes no writes."
         ),
@@ -136,8 +138,18 @@ extension ReplicationPage {
                 + "start the node with another --node-id."
         ),
         (
+            "… is behind the window: what it lacks is read from the log",
+            "More than window-bytes was written while it was away or slow. Nothing is to be done: a line says when it is "
+                + "back in the window, and how much came from the log."
+        ),
+        (
+            "… cannot be served from the log: …",
+            "The log does not reach back that far, because a snapshot has let its beginning go (snapshot-keep, "
+                + "snapshot-after-bytes), or is longer since then than all data: states are cheaper."
+        ),
+        (
             "… fell out of the window and repairs from state",
-            "More than window-bytes was written while it was away or slow. If it happens in normal running, raise "
+            "More than window-bytes was written while it was away or slow, and the log could not help. If it happens in normal running, raise "
                 + "window-bytes or peer-buffer-bytes, or look at the network."
         ),
         (

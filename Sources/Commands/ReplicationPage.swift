@@ -96,7 +96,11 @@ public enum ReplicationPage {
         (
             "repair ladder",
             "How a node gets what it missed, from the cheapest way to the dearest. A link that broke resumes where "
-                + "the peer's acknowledgement stands in the window. Where the window has moved on, the versions of "
+                + "the peer's acknowledgement stands in the window. Where the window has moved on, a node with a "
+                + "--data-dir reads what the peer lacks from its log, as long as that reaches back and the range is not "
+                + "longer than all data (64 MB are always read), and goes on from the window once the peer has caught "
+                + "up; this works over restarts of both, but for a node that has lost some of its past in a crash. "
+                + "Else the versions of "
                 + "all 256 partitions are compared, and of those that lead only keys changed since are sent, with "
                 + "hashes of names so that deletions show. Where versions are equal, every repair-interval seconds "
                 + "and at A2.SYNC, fingerprints of the data are compared, down to single keys."

@@ -116,7 +116,7 @@ final class Store: Sendable {
         } catch {
             throw .storage(error)
         }
-        if found.log.repair == nil { notePlaces(found.log, shared.node.window) }
+        if found.log.repair == nil, identity.isClean { notePlaces(found.log, shared.node.window) }
         report(found.start, found.log, load, shared)
         return try past(load, found.log)
     }
@@ -187,7 +187,8 @@ final class Store: Sendable {
         }
     }
 
-    /// Peers that were away since a former life of this node are served from what it wrote in its log.
+    /// Peers that were away since a former life of this node are served from what it wrote in its log. After a crash no
+    /// place of before counts: what it has lost has taken its place in the window with it.
     private func notePlaces(_ log: RecoveredLog, _ window: Window) {
         guard let kept = KeptReplication(identity.members), let first = log.firstPosition else { return }
         for place in LogPlaces.fitting(kept.places, window: window.start, log: first...log.end) {

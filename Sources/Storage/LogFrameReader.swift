@@ -13,6 +13,7 @@ public enum LogReadFailure: Error, Equatable, CustomStringConvertible {
     case ended(at: UInt64, wanted: UInt64)
     case unreadable(position: UInt64, String)
     case renamed
+    case recovered
 
     public var description: String {
         switch self {
@@ -21,6 +22,7 @@ public enum LogReadFailure: Error, Equatable, CustomStringConvertible {
         case .ended(let position, let wanted): "the log ends at position \(position), wanted was \(wanted)"
         case .unreadable(let position, let what): "the batch at position \(position) of the log holds \(what)"
         case .renamed: "what was written before has got other stamps since"
+        case .recovered: "some of what this node wrote came back to it as states"
         }
     }
 }
@@ -79,6 +81,7 @@ public final class LogFrameReader<D: Disk> {
             case .none: continue
             case .frames(let bytes): frames.append(bytes)
             case .renamed: throw .renamed
+            case .recovered: throw .recovered
             }
         }
         guard entries.isComplete else { throw .unreadable(position: batch.position, "an entry that is none") }

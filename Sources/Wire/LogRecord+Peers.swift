@@ -8,6 +8,8 @@ public enum FramesOfEntry {
     case frames(ByteView)
     /// What was written before has other stamps since: no peer can go on from there.
     case renamed
+    /// Some of what this node had written came back as a state: as frames nobody has it from here.
+    case recovered
 
     /// `content` may be the front of an entry of which the rest is of no use here.
     public static func read(
@@ -25,7 +27,9 @@ public enum FramesOfEntry {
             return try FrameCodec.origin(of: content) == origin ? .frames(content.slice(0, byteCount)) : .none
         case .state:
             guard content.count >= 2 else { throw .malformed }
-            return LogStateFlags(rawValue: content[1]).contains(.replaces) ? .renamed : .none
+            let flags = LogStateFlags(rawValue: content[1])
+            if flags.contains(.replaces) { return .renamed }
+            return flags.contains(.adoptsOwnPast) ? .recovered : .none
         case .keyStates, .event, nil: return .none
         }
     }

@@ -145,7 +145,7 @@ private func read(
         }
     }
 
-    @Test("Nobody goes on from before what was renamed, nor beyond what is written")
+    @Test("Nobody goes on from before what was renamed or recovered, nor beyond what is written")
     func barriers() throws {
         try inTemporaryDirectory { path in
             let log = try Writing(path)
@@ -159,9 +159,16 @@ private func read(
             let reader = try LogFrameReader(log.directory, from: 0, entryBytesMax: 4096)
             _ = try read(reader, upTo: before)
             #expect(throws: LogReadFailure.renamed) { _ = try read(reader, upTo: end) }
+            log.enter(.state, [1, LogStateFlags.adoptsOwnPast.rawValue, 5])
+            try log.flush()
+            let recovered = log.writer.endPosition
             let later = try LogFrameReader(log.directory, from: renamed, entryBytesMax: 4096)
             _ = try read(later, upTo: end)
-            #expect(throws: LogReadFailure.ended(at: end, wanted: end + 100)) { _ = try read(later, upTo: end + 100) }
+            #expect(throws: LogReadFailure.recovered) { _ = try read(later, upTo: recovered) }
+            let latest = try LogFrameReader(log.directory, from: recovered, entryBytesMax: 4096)
+            #expect(throws: LogReadFailure.ended(at: recovered, wanted: recovered + 9)) {
+                _ = try read(latest, upTo: recovered + 9)
+            }
         }
     }
 }
