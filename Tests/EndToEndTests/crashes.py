@@ -337,6 +337,7 @@ class Run:
 
     def live(self, life):
         node = self.start(life)
+        hasWritten = False
         try:
             client = node.connect()
             if client is not None:
@@ -350,6 +351,7 @@ class Run:
                             self.counts["commands lost"] += connection.check(client, self.ended)
                     isCheck = False
                     if life < LIVES - 1:
+                        hasWritten = True
                         self.write_until_end(node)
                 except redis.RedisError as error:
                     # It crashed while it was looked at.
@@ -373,10 +375,11 @@ class Run:
             self.counts["not reached"] += 1
         else:
             when, _, restored, _, undone = open(self.report).read().split()
-            # Whoever wrote has noticed later.
-            self.ended, restored, undone = float(when), int(restored), int(undone)
+            restored, undone = int(restored), int(undone)
+            if hasWritten:
+                self.ended = float(when)  # Whoever wrote has noticed later.
             os.remove(self.report)
-            self.counts["crashes under load" if any(c.sent for c in self.connections) else "crashes at start"] += 1
+            self.counts["crashes under load" if hasWritten else "crashes at start"] += 1
             self.counts["that lost something"] += restored > 0 or undone > 0
             self.counts["writes taken back"] += restored
             self.counts["names undone"] += undone
