@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// An a2 with a data directory that outlives it.
-private final class DurableServer {
+final class DurableServer {
     let directory: TemporaryDirectory
     let port: Int
     let process: ChildProcess
