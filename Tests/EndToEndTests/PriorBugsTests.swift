@@ -84,7 +84,7 @@ import Testing
             let server = try DurableServer(in: directory, ["--fsync", "always"])
             let client = try server.connect()
             if life > 0 { #expect(try client.call("GET", "count").string == "\(expected)") }
-            for _ in 0..<life * 7 {
+            for _ in 0..<(life + 1) * 7 {
                 expected += 1
                 #expect(try client.call("INCR", "count") == .integer(expected))
             }
