@@ -16,6 +16,8 @@ public enum KeyOperation: Equatable, Sendable {
     /// DEL, and every command that leaves the key empty.
     case clear
     case increment(Int64)
+    /// What has been counted, written anew.
+    case count(Amount)
     /// Refused (see `compose`) when the sum is not finite or the value no number.
     case incrementFloat(LongDouble)
     case patch(PatchOperation)
@@ -90,6 +92,7 @@ private struct Composer {
         case .set(let value, let expiry): set(value, expiry)
         case .clear: clear()
         case .increment(let amount): return increment(Amount(amount))
+        case .count(let amount): return increment(amount)
         case .incrementFloat(let amount): return increment(float: amount)
         case .patch(let operation): patch(operation)
         case .setDeadline(let deadline): setDeadline(deadline)

@@ -74,6 +74,17 @@ public struct PartitionSet: Sendable, Equatable {
         }
     }
 
+    public func contains(_ partition: Int) -> Bool {
+        let word =
+            switch partition >> 6 {
+            case 0: words.0
+            case 1: words.1
+            case 2: words.2
+            default: words.3
+            }
+        return word >> UInt64(partition & 63) & 1 == 1
+    }
+
     public mutating func formUnion(_ other: PartitionSet) {
         words.0 |= other.words.0
         words.1 |= other.words.1

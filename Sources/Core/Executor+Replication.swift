@@ -81,11 +81,18 @@ extension Executor {
     }
 
     /// Joins a peer's state of a partition with what is here.
+    /// `isFirst`: this node's own content has been seen by nobody yet, and goes on top.
     mutating func join(
-        _ partition: Int, state: ByteView, limit: Stamp, adoptsOwnPast: Bool
+        _ partition: Int, state: ByteView, limit: Stamp, adoptsOwnPast: Bool, isFirst: Bool
     ) -> StateJoinOutcome {
         lending.acquire(partition)
         defer { lending.release(partition) }
+        if isFirst {
+            let outcome = partitions[partition].pointee.adoptState(state, limit: limit, &context.pointee)
+            if case .joined = outcome { enterWhole(partition) }
+            node.report(partitions[partition])
+            return outcome
+        }
         let outcome = partitions[partition].pointee.joinState(state, limit: limit, &context.pointee)
         if adoptsOwnPast { partitions[partition].pointee.adoptOwnPast() }
         if case .joined = outcome {

@@ -120,28 +120,6 @@ extension Replicator {
         log(.notice, "linked \(link.isUpstream ? "to" : "from") \(describe(peer.identity))")
     }
 
-    /// The first we meet. What we wrote before is news to everybody, and a cut of theirs may have moved past it: then it
-    /// is renamed, to later than any of their cuts can be before they count us.
-    private func meetFirst(_ peer: EstablishedPeer, _ now: Moment) {
-        guard !hasMet else { return }
-        hasMet = true
-        defer { hasEverMet = true }
-        guard !peer.horizon.isZero, !hasEverMet, !hasSharedPast else { return }
-        let margin = UInt64(settings.timing.handshakeMilliseconds) << Stamp.counterBits
-        let floor = Stamp(tick: peer.horizon.tick + margin, replica: replica)
-        var count = 0
-        for partition in 0..<Slots.partitionCount where executor.restamp(partition, above: floor) { count += 1 }
-        if count > 0 {
-            restampedPosition = node.window.end
-            log(.notice, "met \(describe(peer.identity)): what was written here before counts as written now")
-        }
-    }
-
-    /// Whether what was renamed when the first was met is on the disk under its new stamps. Until then nobody gets any of
-    /// it, and the disk does not remember that we have met: a crash brings the old stamps back, and who has a cluster
-    /// does not rename. His members would take them for settled and removed.
-    var hasKeptNames: Bool { node.window.log.map { $0.durablePosition >= restampedPosition } ?? true }
-
     private func reasonAgainst(_ identity: PeerIdentity) -> String? {
         silenced.contains(identity.replica.node) ? "links with node \(identity.replica.node) are kept down" : nil
     }

@@ -96,16 +96,8 @@ extension Replicator {
         // Where the disk had all of it, so has the stream.
         if past.isWhole { return }
         past.resumableFrom = node.window.end
-        for link in links where link.isEstablished && link.isUpstream { tellPast(link) }
-    }
-
-    /// What the others have of our past may differ: they are to know all of it before our first fence, also where
-    /// the stream goes on from where a link broke.
-    private func tellPast(_ link: PeerLink) {
-        link.sending.heartbeat = nil
-        if link.sending.fromLog != nil { return jump(link) }
-        link.send(.jumped(position: link.sending.cursor))
-        sendVersions(link)
+        if isListening { return }
+        for link in links where link.isEstablished && link.isUpstream { tellAll(link) }
     }
 
     private var isKnownUnderAnotherIncarnation: Bool {

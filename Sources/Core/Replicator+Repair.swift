@@ -4,6 +4,7 @@
 /// when we ask. Where they lead ours we ask for the partition's state, naming our own versions; of what may still
 /// come by itself we ask only after a while.
 import Base
+import Commands
 import Engine
 import Replication
 import Wire
@@ -109,7 +110,8 @@ extension Replicator {
         link.state.pointee.append(body)
         guard isLast else { return }
         let outcome = executor.join(
-            partition, state: link.state.pointee.view, limit: latestFollowed(now), adoptsOwnPast: past.isAsking)
+            partition, state: link.state.pointee.view, limit: latestFollowed(now), adoptsOwnPast: past.isAsking,
+            isFirst: isListening && !heard.contains(partition))
         switch outcome {
         case .ahead:
             // It is as good as a frame that is held: asked for again until its time has come.
@@ -120,6 +122,7 @@ extension Replicator {
             link.receiving.stateRequest = nil
             return
         case .joined(let keysChanged):
+            heard.insert(partition)
             counters.statesJoined &+= 1
             counters.keysRepaired &+= UInt64(keysChanged)
             if let peer = link.peer { change(peer.replica) { $0.keysRepaired &+= UInt64(keysChanged) } }
@@ -161,6 +164,7 @@ extension Replicator {
             return
         }
         link.receiving.comparison = nil
+        stopListening()
         finishDepartures(link.number)
         for stamp in known.stamps where stamp.replica != replica {
             // Of its own it may be ahead of what it has sent so far; its heartbeats come behind that.

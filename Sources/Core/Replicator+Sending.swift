@@ -34,6 +34,12 @@ extension Replicator {
                 link.sending.heartbeat = nil
                 link.send(.heartbeat(heartbeat))
             }
+            if isListening {
+                // What is written now will be told as a state. Signs of life go out, which prove nothing yet.
+                link.sending.cursor = node.window.end
+                if link.sending.heartbeat == nil { return false }
+                continue
+            }
             let hasFrames = link.sending.fromLog == nil ? sendFrames(link, now) : sendFromLog(link, now)
             let hasState = serveState(link)
             if !hasFrames, !hasState { return false }
@@ -110,6 +116,7 @@ extension Replicator {
 
     /// All partitions' versions, and the fences behind which they stand, taken first.
     func sendVersions(_ link: PeerLink) {
+        if isListening { return }
         let applied = fences.stamps.map { AppliedFence($0.replica, tick: $0.tick) }
         var partitions: [PartitionVersions] = []
         for partition in 0..<Slots.partitionCount {

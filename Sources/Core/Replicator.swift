@@ -59,6 +59,10 @@ public final class Replicator<Lending: PartitionLending> {
     var hasMet = false
     /// Somebody who had a cluster has let us in.
     var hasJoined = false
+    /// A cluster has let us in, and we say nothing before we have heard what it has; see `Replicator+Newcomer`.
+    public internal(set) var isListening = false
+    /// Partitions in which we have, where we listen.
+    var heard = PartitionSet()
     var stability = Stability()
     /// For each replica the fence behind which everything of it has been applied here, in all partitions.
     var fences = Versions()

@@ -23,6 +23,8 @@ public struct ReplicatorFaults: OptionSet, Sendable {
     public static let countsReachableOnly = ReplicatorFaults(rawValue: 64)
     /// What has been applied is announced before it is on the disk.
     public static let announcesUnsynced = ReplicatorFaults(rawValue: 128)
+    /// Who comes new to a cluster says what it has before it has heard what the others have.
+    public static let speaksAtOnce = ReplicatorFaults(rawValue: 256)
 }
 
 extension Replicator {

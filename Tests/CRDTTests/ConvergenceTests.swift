@@ -163,6 +163,9 @@ struct Schedule {
         case .increment(let amount):
             let old = (value ?? [48]).withView { $0.canonicalInteger } ?? 0
             return .string(bytes("\(old + amount)"))
+        case .count(let amount):
+            let old = (value ?? [48]).withView { Amount(decimal: $0) } ?? .zero
+            return .string((old + amount).text)
         case .incrementFloat(let amount):
             let old = (value ?? [48]).withView { LongDouble(text: $0) } ?? 0
             return (old + amount).humanText.map { .string($0) }

@@ -35,4 +35,71 @@ import Testing
         let (frame, _) = try #require(bench.commit())
         #expect(frame.prev > floor)
     }
+
+    private func export(_ bench: PartitionBench) -> [UInt8] {
+        var export = StateExport(.everything)
+        var state = ByteBuffer()
+        export.writeHead(bench.partition, into: &state)
+        while !export.writeSlice(bench.partition, bucketsMax: 100, into: &state) {}
+        return state.array
+    }
+
+    /// One member has settled an increment that is still one at the other: beside a SET by somebody who has seen
+    /// neither, it would be a value here and an increment there.
+    @Test("What was written alone goes over what the cluster had, wherever that has settled")
+    func adoption() {
+        let members = [PartitionBench(node: 1), PartitionBench(node: 2, seed: 8)]
+        let newcomer = PartitionBench(node: 3, seed: 9)
+        for bench in members + [newcomer] { bench.partition.pointee.startCounting() }
+        for (key, amount) in [("k", Int64(1)), ("n", 5), ("word", 2)] {
+            members[0].with(Array(key.utf8)) { _ = try? $0.increment(by: amount) }
+            guard let (frame, records) = members[0].commit() else {
+                Issue.record("no frame")
+                return
+            }
+            #expect(members[1].receive(frame, records) == .applied)
+        }
+        let latest = members[0].partition.pointee.latestOwnStamp
+        members[0].partition.pointee.adopt(cut: latest, settleCut: latest, fences: Versions())
+        members[0].partition.pointee.settleWhatIsStable(&members[0].context.pointee)
+
+        newcomer.set("k", "103")
+        newcomer.set("word", "no number", deadline: PartitionBench.start + 60_000)
+        newcomer.set("own", "mine")
+        newcomer.with(Array("n".utf8)) { _ = try? $0.increment(by: 7) }
+        _ = newcomer.commit()
+        let floor = Stamp(tick: latest.tick + 1000, replica: Replica(node: 3, generation: 0))
+        newcomer.partition.pointee.restamp(above: floor, &newcomer.context.pointee)
+        let outcome = export(members[1]).withView {
+            newcomer.partition.pointee.adoptState($0, &newcomer.context.pointee)
+        }
+        #expect(outcome == .joined(keysChanged: 3))
+        for member in members {
+            _ = export(newcomer).withView { member.partition.pointee.joinState($0, &member.context.pointee) }
+        }
+        for bench in members + [newcomer] {
+            for (key, value) in [("k", "103"), ("n", "12"), ("word", "no number"), ("own", "mine")] {
+                #expect(bench.visible(key) == .string(Array(value.utf8)), "\(key)")
+            }
+            #expect(bench.partition.pointee.versions.covers(newcomer.partition.pointee.latestOwnStamp))
+        }
+        // Once is enough: what came since is not wiped.
+        newcomer.set("later", "x")
+        _ = export(members[0]).withView { newcomer.partition.pointee.adoptState($0, &newcomer.context.pointee) }
+        #expect(newcomer.visible("later") == .string(Array("x".utf8)))
+    }
+
+    @Test("A state that cannot be read leaves what is here as it is")
+    func malformedAdoption() {
+        let bench = PartitionBench()
+        bench.partition.pointee.startCounting()
+        bench.set("k", "v")
+        let versions = bench.partition.pointee.versions
+        var state = export(bench)
+        state.removeLast()
+        let outcome = state.withView { bench.partition.pointee.adoptState($0, &bench.context.pointee) }
+        #expect(outcome == .malformed)
+        #expect(bench.visible("k") == .string(Array("v".utf8)))
+        #expect(bench.partition.pointee.versions == versions)
+    }
 }

@@ -271,7 +271,9 @@ public final class Cluster {
     /// What the node's replication wants done.
     func obey(_ index: Int) {
         guard let node = slots[index].node else { return }
-        noteName(index, node)
+        // What nobody has seen is renamed, and renamed again where the cluster's state has come.
+        noteName(index, node, isRestamped: node.wasListening)
+        node.wasListening = node.replicator.isListening
         while true {
             let actions = node.replicator.takeActions()
             if actions.isEmpty { return }

@@ -62,6 +62,7 @@ final class ClusterNode {
     var isRefused: LastingRefusal?
     /// Of these, how many got other stamps before anybody had seen them.
     var framesRestamped = 0
+    var wasListening = false
     /// The name it was last seen under.
     var formerReplica: Replica
     /// Of its own frames, how many have been looked at.

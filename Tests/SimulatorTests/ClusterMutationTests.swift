@@ -14,6 +14,8 @@
             var merge: Faults = []
             var needsBacklog = false
             var replication: ReplicatorFaults = []
+            /// Of a rule that chance needs seldom: where it does.
+            var firstSeed: UInt64 = 0
         }
 
         static let rules: [Rule] = [
@@ -27,13 +29,16 @@
             Rule(name: "the past comes before writes", profile: .crashes, replication: .noGate),
             Rule(name: "a frame follows the one before", profile: .partitions, replication: .ignoresPrevious),
             Rule(name: "who cannot be reached is counted", profile: .partitions, replication: .countsReachableOnly),
+            Rule(
+                name: "who comes from alone listens first", profile: .partitions, replication: .speaksAtOnce,
+                firstSeed: 4224),
             Rule(name: "history is forgotten at the lowest announced cut", profile: .flaky, merge: .settlesAtOwnCut),
         ]
 
         @Test("A rule left out is caught", arguments: rules.indices)
         func caught(index: Int) {
             let rule = Self.rules[index]
-            for seed: UInt64 in 0..<60 {
+            for seed in rule.firstSeed..<rule.firstSeed + 60 {
                 var plan = ClusterTests.plan(rule.profile, seed: seed)
                 if rule.needsBacklog {
                     // Much that waits in the window for a slow pipe, and stays in it.

@@ -24,6 +24,8 @@ private func environment(_ name: String) -> UInt64? {
     static let onceFailing: [(profile: ClusterPlan.Profile, seed: UInt64)] = [
         // A settled increment was joined as a SET by who had not heard of its author.
         (.partitions, 3196),
+        // Who came from alone wrote before it had heard what the cluster had settled.
+        (.partitions, 4224), (.everything, 4092),
         // A key that was deleted, and came back by a write older than the delete, was taken for known.
         (.skewed, 2114),
     ]
