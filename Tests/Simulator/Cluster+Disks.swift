@@ -80,6 +80,7 @@ extension Cluster {
         slots[index].disk = disk
         slots[index].node = node
         renewLease(index)
+        notePlace(index, node)
         queue.insert(.sync(node: index, life: node.life), at: now + 1)
         if plan.walkMilliseconds > 0 {
             queue.insert(.walk(node: index, life: node.life), at: now + Int64(random.below(plan.walkMilliseconds)))
@@ -113,6 +114,7 @@ extension Cluster {
         readOwnFrames(index, node)
         slots[index].disk?.batches.append(
             ClusterDisk.Batch(entries: entries, versions: Self.watchedPartitions.map { node.versions($0) }))
+        notePlace(index, node)
     }
 
     func sync(_ index: Int, _ node: ClusterNode) {

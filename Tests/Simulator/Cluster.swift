@@ -26,6 +26,7 @@ public final class Cluster {
         public var departures = 0
         public var generations = 0
         public var jumps = 0
+        public var logReads = 0
         public var statesJoined = 0
         public var gaps = 0
         public var framesApplied = 0
@@ -48,6 +49,7 @@ public final class Cluster {
             left.departures += right.departures
             left.generations += right.generations
             left.jumps += right.jumps
+            left.logReads += right.logReads
             left.statesJoined += right.statesJoined
             left.gaps += right.gaps
             left.framesApplied += right.framesApplied
@@ -281,8 +283,9 @@ public final class Cluster {
                 switch action {
                 case .dial(let target, let address): dial(index, target, address)
                 case .close(let link): close(index, link)
-                case .readLog(let link, _):
-                    node.replicator.logRead(link: link, .failed("not kept here"), moment(index))
+                case .readLog(let link, let read):
+                    node.replicator.logRead(link: link, readLog(index, read), moment(index))
+                    planTurn(index, in: 1)
                 case .endLogRead: break
                 case .keepMembers(let entries):
                     if !plan.faultsOfDisk.contains(.forgetsMembers) {
