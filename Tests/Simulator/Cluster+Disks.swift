@@ -17,6 +17,7 @@ struct ClusterWalk {
     var partition = 0
     var export: StateExport?
     var bytes: [UInt8] = []
+    var headBytes = 0
     /// The log's end when the last partition was done.
     var end: Int?
 }
@@ -147,7 +148,8 @@ extension Cluster {
             counts.snapshots += 1
             if plan.faultsOfDisk.contains(.dropsLogEarly) { finishWalk(index, node, isEarly: true) }
         }
-        let wait = isDone ? plan.walkMilliseconds + random.below(plan.walkMilliseconds) : random.below(60)
+        let wait =
+            isDone ? plan.walkMilliseconds + random.below(plan.walkMilliseconds) : random.below(60)
         queue.insert(.walk(node: index, life: node.life), at: now + 1 + Int64(wait))
     }
 
@@ -169,16 +171,18 @@ extension Cluster {
             if let begun = walk.export {
                 export = begun
             } else {
-                if !plan.faultsOfDisk.contains(.walksUnfrozen) { partition.pointee.beginWalk() }
+                partition.pointee.beginWalk()
                 export = StateExport(.everything)
                 export.writeHead(partition, into: &bytes)
+                walk.headBytes = bytes.count
             }
             let isDone = export.writeSlice(partition, bucketsMax: 1 + random.below(2), into: &bytes)
             walk.bytes += bytes.array
             walk.export = export
             if isDone {
-                if !plan.faultsOfDisk.contains(.walksUnfrozen) { partition.pointee.endWalk() }
-                walk.states[walk.partition] = walk.bytes
+                partition.pointee.endWalk()
+                walk.states[walk.partition] =
+                    plan.faultsOfDisk.contains(.headsWalksLate) ? lateHead(partition, over: walk) : walk.bytes
                 walk.export = nil
                 walk.bytes = []
                 walk.partition += 1
@@ -186,6 +190,14 @@ extension Cluster {
             if Self.watchedPartitions.contains(walk.partition) { return false }
         }
         return true
+    }
+
+    /// The keys of a walk under the versions that the partition has now.
+    private func lateHead(_ partition: UnsafeMutablePointer<Partition>, over walk: ClusterWalk) -> [UInt8] {
+        var head = ByteBuffer()
+        var export = StateExport(.everything)
+        export.writeHead(partition, into: &head)
+        return head.array + walk.bytes.dropFirst(walk.headBytes)
     }
 
     /// The snapshot counts once the log is on the disk up to the walk's end; then the log before it may go.
@@ -208,6 +220,7 @@ extension Cluster {
         drain(index)
         guard var disk = slots[index].disk else { return }
         disk.floor = disk.synced ?? []
+        disk.moments = Self.watchedPartitions.map { node.core.partition($0).pointee.momentMilliseconds }
         if isClean { disk.batchesSynced = disk.batchesWritten }
         if isClean { disk.isWhole = node.replicator.knowsOwnPast || plan.faultsOfDisk.contains(.stopsMakeWhole) }
         let lost = disk.lose(random: &random)

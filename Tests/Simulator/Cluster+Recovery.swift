@@ -10,6 +10,10 @@ extension Cluster {
         counts.recoveries += 1
         let name = "node \(slots[index].number)"
         checkExtent(name, node, disk)
+        for (moment, partition) in zip(disk.moments, Self.watchedPartitions)
+        where node.core.moment([partition]) < moment {
+            fail("\(name) may write at \(node.core.moment([partition])) in \(partition), having promised \(moment)")
+        }
         if let watchedKey {
             let partition = watchedKey.withView { Slots.partition(of: $0) }
             note(

@@ -9,15 +9,13 @@ import Replication
 
 /// Rules of whoever keeps a node's log to leave out, so that the tests can show that each is needed.
 public struct DiskFaults: OptionSet, Sendable {
-    public let rawValue: UInt8
-    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    public let rawValue: UInt16
+    public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// A restart does not look at how far stamps were reserved.
     public static let ignoresLease = DiskFaults(rawValue: 1)
     /// The positions of the window begin at the same place in every life.
     public static let reusesPositions = DiskFaults(rawValue: 2)
-    /// A snapshot is walked while histories settle.
-    public static let walksUnfrozen = DiskFaults(rawValue: 4)
     public static let forgetsMembers = DiskFaults(rawValue: 8)
     /// The next generation is not kept before it writes.
     public static let forgetsGeneration = DiskFaults(rawValue: 16)
@@ -27,6 +25,8 @@ public struct DiskFaults: OptionSet, Sendable {
     public static let dropsLogEarly = DiskFaults(rawValue: 64)
     /// Whoever stops in order has everything, even if he did not know his past yet.
     public static let stopsMakeWhole = DiskFaults(rawValue: 128)
+    /// A snapshot's part of a partition is headed by what the partition has when the part is done.
+    public static let headsWalksLate = DiskFaults(rawValue: 256)
 }
 
 struct ClusterDisk {
@@ -67,6 +67,9 @@ struct ClusterDisk {
     var isCut = false
     /// The versions of the batch before all that are kept, and all that was synced when the process ended.
     var floor: [Versions] = []
+    /// Where the clocks of the watched partitions stood when the process ended: up to there fences may have promised that
+    /// nothing more is written.
+    var moments: [Int64] = []
     /// What the node showed at the end of its process, where nothing of it was lost.
     var shown: (at: Int64, views: [KeyView])?
 
@@ -98,7 +101,8 @@ struct ClusterDisk {
     mutating func lose(random: inout SeededRandom) -> Int {
         let unsynced = batchesWritten - batchesSynced
         guard unsynced > 0 else { return 0 }
-        let kept = batchesSynced + random.below(unsynced + 1)
+        // Where a snapshot counted too early, what was dropped for it is gone, synced or not.
+        let kept = max(batchesSynced + random.below(unsynced + 1), batchesDropped)
         let lost = batchesWritten - kept
         guard lost > 0 else { return 0 }
         let next = batches[kept - batchesDropped]

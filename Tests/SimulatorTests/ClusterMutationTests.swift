@@ -3,6 +3,7 @@
     import CRDT
     import Core
     import Glibc
+    import Replication
     import Testing
 
     @testable import Simulator
@@ -14,6 +15,11 @@
             var merge: Faults = []
             var needsBacklog = false
             var replication: ReplicatorFaults = []
+            var disk: DiskFaults = []
+            /// Clocks step and processes crash more often than the profile has it.
+            var needsSteps = false
+            /// Generations come and go.
+            var needsGenerations = false
             /// Of a rule that chance needs seldom: where it does.
             var firstSeed: UInt64 = 0
         }
@@ -33,6 +39,25 @@
                 name: "who comes from alone listens first", profile: .partitions, replication: .speaksAtOnce,
                 firstSeed: 4224),
             Rule(name: "history is forgotten at the lowest announced cut", profile: .flaky, merge: .settlesAtOwnCut),
+            Rule(
+                name: "a restart looks at how far stamps were reserved", profile: .diskEverything, disk: .ignoresLease,
+                needsSteps: true),
+            Rule(
+                name: "stamps are reserved by the partitions' clocks", profile: .diskEverything,
+                disk: .leasesByWallClock),
+            Rule(name: "no position of the window is used twice", profile: .disks, disk: .reusesPositions),
+            Rule(name: "the member table is kept", profile: .disks, disk: .forgetsMembers),
+            Rule(
+                name: "the next generation is kept before it writes", profile: .disks, disk: .forgetsGeneration,
+                needsGenerations: true),
+            Rule(
+                name: "the log stays until a snapshot's end is durable", profile: .snapshots, disk: .dropsLogEarly),
+            Rule(
+                name: "a snapshot is headed by what was there before its first key", profile: .snapshots,
+                disk: .headsWalksLate),
+            Rule(name: "an orderly stop makes nobody whole", profile: .disks, disk: .stopsMakeWhole),
+            Rule(
+                name: "what is announced is on the disk", profile: .disks, replication: .announcesUnsynced),
         ]
 
         @Test("A rule left out is caught", arguments: rules.indices)
@@ -47,9 +72,15 @@
                     plan.windowBytes = 1 << 18
                     plan.clientMilliseconds = 12
                 }
+                if rule.needsSteps { plan.faults += [(.step, 6), (.crash, 3)] }
+                if rule.needsGenerations {
+                    plan.faults += [(.crash, 6), (.isolate, 4)]
+                    plan.timing.ownPastMilliseconds = 300
+                }
                 let control = Cluster(seed: seed, plan: plan)
                 plan.mergeFaults = rule.merge
                 plan.faultsOfReplication = rule.replication
+                plan.faultsOfDisk = rule.disk
                 let cluster = Cluster(seed: seed, plan: plan)
                 cluster.run()
                 if cluster.failures.isEmpty { continue }

@@ -186,3 +186,55 @@ import Wire
         #expect(small.count == 1 && small.first?.continues == false)
     }
 }
+
+/// What a walk must keep still, on a node that has a peer.
+@Suite struct WalkTests {
+    private let one = Replica(node: 1, generation: 0)
+    private let two = Replica(node: 2, generation: 0)
+    private let key = Array("n".utf8)
+    private let now: Int64 = 1_750_000_000_000
+
+    private func node() -> SimNode {
+        let node = SimNode(replica: one, counted: [one, two], seed: 5, keepsLog: true)
+        node.setClock(now)
+        return node
+    }
+
+    private func increment(_ node: SimNode) { _ = node.run([Array("INCRBY".utf8), key, Array("5".utf8)]) }
+
+    @Test("Increments written and settled while a snapshot is walked are not counted again", arguments: [true, false])
+    func frozen(isFrozen: Bool) throws {
+        let node = node()
+        let number = key.withView { Slots.partition(of: $0) }
+        let partition = node.partition(number)
+        increment(node)
+        _ = node.takeEntries()
+        if isFrozen { partition.pointee.beginWalk() }
+        var export = StateExport(.everything)
+        var state = ByteBuffer()
+        export.writeHead(partition, into: &state)
+        increment(node)
+        // Everybody has it, and has said so.
+        let cut = Stamp(tick: partition.pointee.latestOwnStamp.tick + 1, replica: one).asCut
+        var fences = Versions()
+        for replica in [one, two] { fences.advance(to: Stamp(tick: cut.tick + 1, replica: replica)) }
+        node.executor.adopt(number, cut: cut, settleCut: cut, fences: fences)
+        for _ in 0..<20 { _ = node.executor.maintain(number, bucketsMax: 16) }
+        _ = export.writeSlice(partition, bucketsMax: .max, into: &state)
+        if isFrozen { partition.pointee.endWalk() }
+
+        let again = self.node()
+        var replayer = LogReplayer<PlainLending>(
+            node: again.node, cluster: "a2", share: 0, of: 1, countsOthers: true, nowMilliseconds: now)
+        try state.view.array.withView { bytes throws(ReplayFailure) in try replayer.reload(number, bytes) }
+        for entry in node.takeEntries() {
+            try entry.content.withView { bytes throws(ReplayFailure) in
+                try replayer.replay(kind: entry.kind, bytes)
+            }
+        }
+        replayer.finish(as: one, leaseMilliseconds: now)
+        let shown = again.view(key, at: now + 1000).value
+        // Without the freeze the snapshot has the sum without its stamps, and the log adds to it once more.
+        #expect((shown == .string(Array("10".utf8))) == isFrozen, "\(text(KeyView(value: shown)))")
+    }
+}
