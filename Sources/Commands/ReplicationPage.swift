@@ -131,6 +131,11 @@ public enum ReplicationPage {
                     + "seconds without some of them it goes on as its next generation if it had a past, and as it is "
                     + "if none of those who answered knew it. A node that comes back empty fills itself from its "
                     + "peers.",
+                "A node that wrote before it met anybody, and then meets a cluster, keeps all of it: counts are added "
+                    + "to the cluster's, and other values count as written at the meeting, over what the cluster had. "
+                    + "It tells nothing before it has heard what the cluster has. A node restored from a snapshot that "
+                    + "was taken among others keeps the stamps in it, and brings nothing back that the cluster has "
+                    + "changed or removed since.",
                 "On SIGTERM a node sends what it has written before it ends. It stays a member.",
             ]
         ),
