@@ -67,8 +67,7 @@ import Testing
             scenario.crash(0)
             scenario.pass(10)
             scenario.cluster.start(0, seeds: [1])
-            var reply = scenario.run(0, "INCR {a}x")
-            while case .error = reply { reply = scenario.run(0, "INCR {a}x", later: 5) }
+            scenario.runUntilTaken(0, "INCR {a}x")
             #expect(scenario.rest() == [], "after \(milliseconds) ms")
             #expect(scenario.shown("{a}x") == ["'106'"], "after \(milliseconds) ms")
         }
@@ -84,10 +83,10 @@ import Testing
             scenario.cluster.slots[0].clock.skewMilliseconds -= 20_000
             // As if the disk had stood still when more was to be reserved.
             scenario.cluster.slots[0].disk?.leaseMilliseconds -= 5000
+            scenario.cluster.slots[0].disk?.moments = []
             scenario.pass(10)
             scenario.cluster.start(0, seeds: [1])
-            var reply = scenario.run(0, "INCR {a}x")
-            while case .error = reply { reply = scenario.run(0, "INCR {a}x", later: 5) }
+            scenario.runUntilTaken(0, "INCR {a}x")
             for _ in 0..<9 { scenario.run(0, "INCR {a}x", later: 150) }
             #expect(scenario.rest() == [], "\(profile)")
             #expect(scenario.shown("{a}x") == ["'15'"], "\(profile)")

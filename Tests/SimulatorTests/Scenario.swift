@@ -3,6 +3,7 @@ import Base
 import Commands
 import RESP
 import Replication
+import Testing
 
 @testable import Simulator
 
@@ -48,6 +49,16 @@ struct Scenario {
         cluster.readOwnFrames(index, node)
         cluster.planTurn(index, in: 1)
         return reply
+    }
+
+    /// The same again and again while it is refused, for a minute at most.
+    func runUntilTaken(_ index: Int, _ command: String) {
+        var reply = run(index, command)
+        for _ in 0..<12_000 {
+            guard case .error = reply, cluster.failures.isEmpty else { break }
+            reply = run(index, command, later: 5)
+        }
+        if case .error(let text) = reply { Issue.record("refused for good: \(text), \(cluster.failures)") }
     }
 
     /// Nothing gets through between two nodes, in either direction; their connections stay until they notice.
