@@ -57,7 +57,8 @@
                 disk: .headsWalksLate),
             Rule(name: "an orderly stop makes nobody whole", profile: .disks, disk: .stopsMakeWhole),
             Rule(
-                name: "what is announced is on the disk", profile: .disks, replication: .announcesUnsynced),
+                name: "what is announced is on the disk", profile: .disks, replication: .announcesUnsynced,
+                firstSeed: 100),
         ]
 
         @Test("A rule left out is caught", arguments: rules.indices)
