@@ -116,7 +116,7 @@ public final class HugePages: @unchecked Sendable {
 
     /// Makes memory resident that will be handed out next, one huge page at a time: the kernel clears two
     /// megabytes at the first touch, which takes milliseconds that no loop has. Returns whether there was
-    /// anything to do. For a thread of its own; `wakeUp` tells it when to look again.
+    /// anything to do. For a thread of its own, which is to look again when `isBehind`.
     public func populateAhead() -> Bool {
         lock.lock()
         let next = frontier.nextToPopulate()
@@ -124,6 +124,9 @@ public final class HugePages: @unchecked Sendable {
         guard let next, let base = UnsafeMutableRawPointer(bitPattern: next) else { return false }
         return a2_populate(base, Self.hugePageBytes) == 0
     }
+
+    /// Whether `populateAhead` has something to do: once every two megabytes, not at every span.
+    public var isBehind: Bool { lock.withLock { frontier.isBehind } }
 
     /// The same for memory already handed out.
     public static func populate(_ base: UnsafeMutableRawPointer, _ bytes: Int) {
@@ -163,10 +166,14 @@ private struct Frontier {
         if !isSameChunk || resident < used { resident = (used + Self.pageBytes - 1) & ~(Self.pageBytes - 1) }
     }
 
-    mutating func nextToPopulate() -> UInt? {
-        guard used > 0 else { return nil }
+    var isBehind: Bool {
+        guard used > 0 else { return false }
         let chunkEnd = ((used - 1) / Self.chunkBytes + 1) * Self.chunkBytes
-        guard resident < min(used + Self.aheadBytes, chunkEnd) else { return nil }
+        return resident < min(used + Self.aheadBytes, chunkEnd)
+    }
+
+    mutating func nextToPopulate() -> UInt? {
+        guard isBehind else { return nil }
         defer { resident += Self.pageBytes }
         return resident
     }

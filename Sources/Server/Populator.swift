@@ -16,7 +16,8 @@ final class Populator: Sendable {
 
     func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
         let base = pages.allocate(bytes)
-        wakeUp.signal()
+        // A wake-up costs more than filling a page with entries takes.
+        if pages.isBehind { wakeUp.signal() }
         return base
     }
 

@@ -105,9 +105,19 @@ import Testing
         first.initializeMemory(as: UInt8.self, repeating: 7, count: 4096)
         let before = residentBytes(at: first, 16 << 20)
         var steps = 0
+        #expect(pages.isBehind)
         while pages.populateAhead() { steps += 1 }
         #expect(steps <= 5, "\(steps) huge pages ahead")
         #expect(!pages.populateAhead())
+        #expect(!pages.isBehind)
+        // Whoever wakes the populating thread for every span pays more for that than for the span.
+        let behind = (0..<1024).filter { _ in
+            _ = pages.allocate(4096)
+            let isBehind = pages.isBehind
+            while pages.populateAhead() {}
+            return isBehind
+        }
+        #expect(behind.count == 2, "behind after \(behind.count) of 1024 pages")
         #expect(first.load(fromByteOffset: 4095, as: UInt8.self) == 7)
         // Kernels before 5.14 cannot do it, and then nothing happens.
         if steps > 0 { #expect(residentBytes(at: first, 16 << 20) - before > 4 << 20) }
