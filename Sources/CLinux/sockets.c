@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -92,10 +93,14 @@ int a2_connect(const char *name, uint16_t port, int timeout_milliseconds) {
     return result;
 }
 
-ssize_t a2_receive(int socket, void *bytes, size_t count) { return RETRY(recv(socket, bytes, count, MSG_DONTWAIT)); }
+// The two calls of every request go to the kernel directly: the library's are points of cancellation, which costs a
+// process with threads two locked instructions a call, and nobody here cancels a thread.
+ssize_t a2_receive(int socket, void *bytes, size_t count) {
+    return RETRY(syscall(SYS_recvfrom, socket, bytes, count, MSG_DONTWAIT, NULL, NULL));
+}
 
 ssize_t a2_send(int socket, const void *bytes, size_t count) {
-    return RETRY(send(socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+    return RETRY(syscall(SYS_sendto, socket, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0));
 }
 
 ssize_t a2_send_vector(int socket, const struct iovec *parts, int count) {
@@ -108,6 +113,12 @@ int a2_shutdown(int socket) { return RETRY(shutdown(socket, SHUT_RDWR)); }
 int a2_end_output(int socket) { return RETRY(shutdown(socket, SHUT_WR)); }
 
 int a2_set_no_delay(int socket, int on) { return set_int(socket, IPPROTO_TCP, TCP_NODELAY, on); }
+
+// The kernel's oldest and simplest way; it is always there. See `Socket.expectNoCongestion`.
+int a2_expect_no_congestion(int socket) {
+    static const char name[] = "reno";
+    return RETRY(setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name, sizeof name - 1));
+}
 
 // As Redis spaces its probes: the first after the idle time, then three at a third of it.
 int a2_set_keep_alive(int socket, int idle_seconds) {

@@ -75,8 +75,9 @@ int a2_epoll_change(int epoll, int descriptor, uint32_t interest, uint64_t token
 
 int a2_epoll_remove(int epoll, int descriptor) { return control(epoll, EPOLL_CTL_DEL, descriptor, 0, 0); }
 
+// Directly for the reason that `a2_receive` gives; not every architecture has the call without a signal mask.
 int a2_epoll_wait(int epoll, void *events, int count, int timeout_milliseconds) {
-    int ready = epoll_wait(epoll, events, count, timeout_milliseconds);
+    int ready = (int)syscall(SYS_epoll_pwait, epoll, events, count, timeout_milliseconds, NULL, 8);
     if (ready >= 0) return ready;
     return errno == EINTR ? 0 : -errno;
 }
@@ -127,6 +128,13 @@ int a2_signals_read(int descriptor) {
 }
 
 int a2_thread_set_precise_timers(void) { return RETRY(prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0)); }
+
+// Niceness is a thread's own here, whatever POSIX says; a thread for batches does not preempt when it wakes.
+int a2_thread_give_way(void) {
+    struct sched_param none = {0};
+    int result = RETRY(sched_setscheduler(0, SCHED_BATCH, &none));
+    return result < 0 ? result : RETRY(setpriority(PRIO_PROCESS, 0, 10));
+}
 
 // The kernel keeps 15 bytes of a name and refuses longer ones.
 int a2_thread_set_name(const char *name) {

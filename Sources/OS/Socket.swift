@@ -95,6 +95,12 @@ public enum Socket {
     @discardableResult
     public static func setNoDelay(_ socket: Int32, _ on: Bool = true) -> Int32 { a2_set_no_delay(socket, on ? 1 : 0) }
 
+    /// For connections of this machine with itself, which have one speed and lose nothing: what the system does by default
+    /// about congestion may model the path and pace what is sent with timers, at a cost to every request. Where the
+    /// system refuses, it stays as it was.
+    @discardableResult
+    public static func expectNoCongestion(_ socket: Int32) -> Int32 { a2_expect_no_congestion(socket) }
+
     /// Probes an idle peer after `seconds` and gives it up after three more at a third of that; 0 turns it off.
     @discardableResult
     public static func setKeepAlive(_ socket: Int32, seconds: Int) -> Int32 {

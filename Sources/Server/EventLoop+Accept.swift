@@ -66,6 +66,7 @@ extension EventLoop {
 
     func adopt(_ descriptor: Int32, _ client: UInt64) {
         Socket.setNoDelay(descriptor)
+        if Socket.peerIsLoopback(descriptor) { Socket.expectNoCongestion(descriptor) }
         if limits.keepAliveSeconds > 0 { Socket.setKeepAlive(descriptor, seconds: limits.keepAliveSeconds) }
         let address = Socket.peerAddress(descriptor)
         var session = Session(id: client, isAuthenticated: limits.password.isEmpty)

@@ -1,5 +1,6 @@
 /// Sockets, the poller and wake-ups, over the loopback.
 import Base
+import Glibc
 import OS
 import Testing
 
@@ -27,6 +28,8 @@ import Testing
         let accepted = Descriptor(owning: Socket.accept(listener.number))
         Socket.setNoDelay(accepted.number)
         #expect(Socket.setKeepAlive(accepted.number, seconds: 300) == 0)
+        #expect(Socket.expectNoCongestion(accepted.number) == 0)
+        #expect(congestionControl(accepted.number) == "reno")
         try poller.add(accepted.number, token: .max - 1)
         #expect(wait(poller, for: .max - 1)?.isWritable == true)
 
@@ -48,6 +51,16 @@ import Testing
         Socket.shutdown(client.number)
         #expect(wait(poller, for: .max - 1)?.isClosed == true)
         #expect(Socket.receive(accepted.number, into: buffer.writable, count: 1) == 0)
+    }
+
+    private func congestionControl(_ socket: Int32) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16) { name in
+            var length = socklen_t(name.count)
+            guard let start = name.baseAddress, getsockopt(socket, 6, TCP_CONGESTION, start, &length) == 0 else {
+                return ""
+            }
+            return String(cString: start)
+        }
     }
 
     @Test("Both families listen on one port; a taken port says so")

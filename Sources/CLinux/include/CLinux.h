@@ -71,6 +71,7 @@ int a2_shutdown(int socket);
 // Ends the output alone: the other end reads the end of the stream after what was sent.
 int a2_end_output(int socket);
 int a2_set_no_delay(int socket, int on);
+int a2_expect_no_congestion(int socket);
 int a2_set_keep_alive(int socket, int idle_seconds);
 // Gives a connection up when what was sent stays unacknowledged this long.
 int a2_set_user_timeout(int socket, int milliseconds);
@@ -129,6 +130,8 @@ int a2_thread_set_name(const char *_Nonnull name);
 int a2_thread_set_core(int core);
 // Waits of this thread end when they should, not when it suits the kernel (50 µs later).
 int a2_thread_set_precise_timers(void);
+// This thread leaves the cores to others that want them, and gets what they leave and a little.
+int a2_thread_give_way(void);
 // The cores this process may run on.
 int a2_core_count(void);
 // Sleeps while *word == expected; wakes one sleeper.
