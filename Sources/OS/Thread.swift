@@ -59,6 +59,10 @@ public final class Thread: Sendable {
     /// Waits of the calling thread end when they should, not up to 50 µs later when it suits the kernel.
     public static func keepTimersPrecise() { _ = a2_thread_set_precise_timers() }
 
+    /// The calling thread leaves the cores to the others: its work may take longer, theirs may not. Where the system
+    /// refuses, they share as before.
+    public static func giveWay() { _ = a2_thread_give_way() }
+
     /// The cores this process may run on.
     public static var coreCount: Int { Int(a2_core_count()) }
 }

@@ -28,6 +28,7 @@ final class SnapshotThread {
 
     /// Until told to end.
     func run() {
+        Thread.giveWay()
         while !log.snapshots.isEnding {
             let request = log.snapshots.take()
             if request.isWanted {
