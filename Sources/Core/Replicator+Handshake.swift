@@ -22,7 +22,7 @@ extension Replicator {
     /// No cut of anybody in our cluster is later than this: what strangers wrote before it, some of us may take for
     /// settled already, whatever our own cut is. Zero while nobody goes by our fences or we by theirs: a node that comes
     /// back from its disk belongs to the cluster it belonged to, also before it has met anybody again.
-    private var horizon: Stamp {
+    var horizon: Stamp {
         let latest = fences.stamps.map(\.tick).max() ?? 0
         guard hasCluster || hasMet && (hasJoined || latest > 0) else { return .zero }
         let now = UInt64(max(executor.context.pointee.nowMilliseconds - Stamp.epochMilliseconds, 0))
@@ -46,6 +46,8 @@ extension Replicator {
     }
 
     func advance(_ link: PeerLink, _ message: LinkMessage, _ now: Moment) {
+        var facts = facts
+        facts.mayBeLetIn = mayBeLetIn(besides: link)
         switch link.handshake.receive(message, facts) {
         case .send(let answer): link.send(answer)
         case .established(let peer, let welcome): establish(link, peer, welcome, now)
@@ -90,7 +92,7 @@ extension Replicator {
             return close(link, refusal.text, now)
         }
         meet(peer.identity, now)
-        meetFirst(peer, now)
+        meetFirst(peer, link, now)
         if !peer.horizon.isZero { hasJoined = true }
         if let former = link.isUpstream ? self.peer(replica)?.upstream : self.peer(replica)?.downstream,
             let old = self.link(former)
@@ -124,13 +126,19 @@ extension Replicator {
         silenced.contains(identity.replica.node) ? "links with node \(identity.replica.node) are kept down" : nil
     }
 
-    /// Somebody has let us into his cluster since this handshake began, and this peer has one as well: whether it is the
-    /// same one we shall hear in a moment. Until then nobody may count us because of this link.
+    /// Somebody has let us into his cluster since this handshake began, or may be about to. Whether this peer belongs to
+    /// it we shall hear in a moment; a stranger is to hear of it in the handshake, because he has to listen before he
+    /// speaks. Until then nobody may count us, nor we him, because of this link.
     private func reasonToWait(_ link: PeerLink, _ peer: EstablishedPeer) -> Refusal? {
-        guard link.handshake.horizon.isZero, !peer.horizon.isZero, !horizon.isZero,
+        guard link.handshake.horizon.isZero,
             members.entry(of: peer.identity.replica, incarnation: peer.identity.incarnation) == nil
         else { return nil }
-        return .notYet(identity)
+        let mustWait = !horizon.isZero || peer.horizon.isZero && mayBeLetIn(besides: link)
+        return mustWait ? .notYet(identity) : nil
+    }
+
+    private func mayBeLetIn(besides link: PeerLink) -> Bool {
+        horizon.isZero && links.contains { $0.number != link.number && $0.handshake.mayLetIn }
     }
 
     /// Notes who it is; another incarnation of somebody we know has nothing of what the former had.

@@ -201,6 +201,7 @@ extension Replicator {
         case .leave(let replica): receiveLeave(of: replica, link, now)
         case .expel(let replica, let isForced): receiveExpel(of: replica, isForced: isForced, now)
         case .refuse(let refusal):
+            if refusal.code == .notYet { forgetFirst(link) }
             if let peer = link.peer { log(.warning, "\(describe(peer)) ends the link: \(refusal.text)") }
             close(link, refusal.text, now)
         default:

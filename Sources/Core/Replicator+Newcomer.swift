@@ -9,7 +9,8 @@ import Commands
 import Replication
 
 extension Replicator {
-    func meetFirst(_ peer: EstablishedPeer, _ now: Moment) {
+    func meetFirst(_ peer: EstablishedPeer, _ link: PeerLink, _ now: Moment) {
+        linkOfFirst = hasMet || !peer.horizon.isZero ? nil : link.number
         guard !hasMet else { return }
         hasMet = true
         defer { hasEverMet = true }
@@ -26,6 +27,15 @@ extension Replicator {
         if past.isAsking || faults.contains(.speaksAtOnce) { return }
         isListening = true
         heard = PartitionSet()
+    }
+
+    /// Whom we took for the first and let in has been let into a cluster meanwhile, and goes away without having taken
+    /// anything from us: we are as alone as before, and shall be told of that cluster.
+    func forgetFirst(_ link: PeerLink) {
+        guard linkOfFirst == link.number else { return }
+        linkOfFirst = nil
+        hasMet = false
+        hasEverMet = hasCluster
     }
 
     /// Whether what was renamed when the first was met is on the disk under its new stamps. Until then nobody gets any of

@@ -57,6 +57,8 @@ public final class Replicator<Lending: PartitionLending> {
     var isCounting = false
     /// Somebody has been met since the start: until then nothing is stable.
     var hasMet = false
+    /// The link of the first who was met, while he is all that has been met and had no cluster either.
+    var linkOfFirst: Int?
     /// Somebody who had a cluster has let us in.
     var hasJoined = false
     /// A cluster has let us in, and we say nothing before we have heard what it has; see `Replicator+Newcomer`.

@@ -76,6 +76,16 @@ public struct Handshake: Sendable {
         if case .over = state { true } else { false }
     }
 
+    /// We have dialled somebody who may have a cluster: he has not said yet, or counts us as one of it already, or is
+    /// about to, with his welcome on the way.
+    public var mayLetIn: Bool {
+        switch state {
+        case .challengeAwaited: true
+        case .welcomeAwaited(_, _, let horizon): !horizon.isZero
+        default: false
+        }
+    }
+
     /// What the dialler says first; the acceptor says nothing.
     public mutating func start() -> LinkMessage? {
         guard role == .dialler, case .start = state else { return nil }
@@ -183,6 +193,7 @@ public struct Handshake: Sendable {
             if !horizon.isZero { throw facts.twoClusters(theirs, own) }
             if !facts.horizon.isZero { throw .notYet(own) }
         }
+        if challenge.horizon.isZero, facts.mayBeLetIn, !facts.knows(theirs) { throw .notYet(own) }
         try facts.checkPast(theirs, isUnsure: challenge.isUnsure)
         state = .welcomeAwaited(theirs, version: challenge.protocolVersion, horizon: challenge.horizon)
         return .proof(proof(of: .dialler, hello, challenge))

@@ -21,6 +21,9 @@ public struct HandshakeFacts: Sendable {
     public var resumePoints: [ResumePoint]
     /// No cut in our cluster is later than this now; zero where we have none.
     public var horizon = Stamp.zero
+    /// We have none, and somebody else whom we have dialled may be letting us into his: who has none either waits, or we
+    /// would bring him along as somebody that cluster never heard.
+    public var mayBeLetIn = false
 
     public init(
         table: MemberTable = MemberTable(), connected: [PeerIdentity] = [], resumePoints: [ResumePoint] = []

@@ -149,7 +149,7 @@ public struct Refusal: Error, Equatable, Sendable {
     }
 
     public static func notYet(_ own: PeerIdentity) -> Refusal {
-        Refusal(.notYet, "\(own.label) has just joined a cluster and does not know all of it yet")
+        Refusal(.notYet, "\(own.label) is joining a cluster and does not know all of it yet")
     }
 }
 

@@ -58,7 +58,7 @@
             Rule(name: "an orderly stop makes nobody whole", profile: .disks, disk: .stopsMakeWhole),
             Rule(
                 name: "what is announced is on the disk", profile: .disks, replication: .announcesUnsynced,
-                firstSeed: 100),
+                firstSeed: 350),
         ]
 
         @Test("A rule left out is caught", arguments: rules.indices)
@@ -87,6 +87,8 @@
                 if cluster.failures.isEmpty { continue }
                 if getenv("A2_SIM_COUNTS") != nil { print("\(rule.name): seed \(seed), \(cluster.failures[0])") }
                 control.run()
+                // With so many lives some nodes rightly stop for want of a fifth name: such a schedule shows nothing.
+                if rule.needsGenerations, control.failures.contains(where: { $0.contains("are used up") }) { continue }
                 #expect(control.failures.isEmpty, "seed \(seed) fails without the mutation too")
                 return
             }
