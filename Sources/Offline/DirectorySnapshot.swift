@@ -54,6 +54,7 @@ final class DirectorySnapshot: SnapshotSource {
             ?? SnapshotOrigin(replica: Replica(node: latest.node, generation: 0), countsOthers: false)
         memory = .allocate(byteCount: Self.strideBytes * Slots.partitionCount, alignment: 64)
         windowMemory = .allocate(byteCount: Self.windowBytes, alignment: 64)
+        windowMemory.initializeMemory(as: UInt8.self, repeating: 0, count: Self.windowBytes)
         for index in 0..<Slots.partitionCount {
             (memory + index * Self.strideBytes).bindMemory(to: Partition.self, capacity: 1).initialize(
                 to: Partition(index: index, replica: origin.replica, hashSeed: Entropy.seed))

@@ -50,6 +50,8 @@ public final class Window: @unchecked Sendable {
     private static let wordBytes = 8
     private static let lengthBits: UInt64 = 29
 
+    /// `memory` is all zero, as the system hands it out: what another window left there at the same positions would pass
+    /// for entries of this one between their reservation and their writing.
     public init(capacity: Int, memory: UnsafeMutableRawPointer, start: UInt64 = 0, log: LogBuffer? = nil) {
         precondition(
             capacity >= 4096 && capacity & (capacity - 1) == 0 && capacity <= 1 << Self.lengthBits,
@@ -61,7 +63,6 @@ public final class Window: @unchecked Sendable {
         self.log = log
         reserved = Atomic(start)
         log?.begin(at: start, capacity: capacity)
-        a2_memory_zero(memory + Int(start & UInt64(capacity - 1)), Self.wordBytes)
     }
 
     /// Where the next frame will begin.

@@ -33,6 +33,7 @@ final class KeyCommandsHarness {
         }
         partitions = PartitionArray(first: memory, strideBytes: Self.stride)
         windowMemory = .allocate(byteCount: 1 << 20, alignment: 64)
+        windowMemory.initializeMemory(as: UInt8.self, repeating: 0, count: 1 << 20)
         let statistics = LoopStatistics(rowCount: CommandTable.shared.rowCount)
         let node = Node(
             replica: replica, databaseCount: 16, partitions: partitions,

@@ -37,6 +37,7 @@ final class StringCommandsHarness {
             first: UnsafeMutableRawPointer(storage), strideBytes: MemoryLayout<Partition>.stride)
         let windowBytes = 8 << 20
         windowMemory = .allocate(byteCount: windowBytes, alignment: 64)
+        windowMemory.initializeMemory(as: UInt8.self, repeating: 0, count: windowBytes)
         let window = Window(capacity: windowBytes, memory: windowMemory)
         let statistics = LoopStatistics(rowCount: CommandTable.shared.rowCount)
         let node = Node(

@@ -12,6 +12,7 @@ private final class Ring: Sendable {
 
     init(_ capacity: Int) {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: capacity)
         address = UInt(bitPattern: memory)
         // What is in fresh memory must not matter.
         memory.initializeMemory(as: UInt8.self, repeating: 0xA5, count: capacity)

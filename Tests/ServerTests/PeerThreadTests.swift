@@ -212,6 +212,7 @@ import Testing
     func bell() throws {
         let post = try PeerPost()
         let memory = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 64)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: 4096)
         defer { memory.deallocate() }
         let window = Window(capacity: 4096, memory: memory)
         post.bell.ringIfAsleep(window)

@@ -95,6 +95,7 @@ public final class SimNode {
         let log = keepsLog ? LogBuffer(hastenReader: { reader.node?.drainWindow() }) : nil
         memory = .allocate(byteCount: Self.strideBytes * Slots.partitionCount, alignment: 64)
         windowMemory = .allocate(byteCount: windowBytes, alignment: 64)
+        windowMemory.initializeMemory(as: UInt8.self, repeating: 0, count: windowBytes)
         let partitions = PartitionArray(first: memory, strideBytes: Self.strideBytes)
         for index in 0..<Slots.partitionCount {
             partitions[index].initialize(
