@@ -52,9 +52,12 @@ extension Replicator {
         let isSure = departures.isEmpty && targets.allSatisfy { $0.isSelf || isDeserted($0) || hasTold($0) }
         // Who is refused because its node id is taken may be its own former self, which will be missed soon. If not,
         // it must not write under that name.
-        let isTaken = targets.contains(where: \.refusesAsDuplicate)
-        if isSure || !isTaken && now.monotonicMilliseconds >= past.deadlineMilliseconds {
+        let taken = targets.first(where: \.refusesAsDuplicate)
+        let isLate = now.monotonicMilliseconds >= past.deadlineMilliseconds
+        if isSure || taken == nil && isLate {
             openGate(isSure: isSure, now)
+        } else if let taken, isLate, node.writeGate == .asksForPast {
+            node.writeGate = WriteGate("READONLY \(taken.complaint)")
         }
     }
 
