@@ -43,14 +43,14 @@ indirect enum JSONText: Sendable {
         case .flag(let on): text += on ? "true" : "false"
         case .integer(let number): text += "\(number)"
         case .number(let number): text += number.isFinite ? Self.shortened(number) : "null"
-        case .text(let string): text += Self.quoted(string)
+        case .text(let string): text += JSONSpelling.quoted(string)
         case .list(let elements):
             appendItems(to: &text, indent, "[", "]", elements.count) { text, at in
                 elements[at].append(to: &text, indent: indent + 2)
             }
         case .object(let members):
             appendItems(to: &text, indent, "{", "}", members.count) { text, at in
-                text += Self.quoted(members[at].0) + ": "
+                text += JSONSpelling.quoted(members[at].0) + ": "
                 members[at].1.append(to: &text, indent: indent + 2)
             }
         }
@@ -77,23 +77,5 @@ indirect enum JSONText: Sendable {
         while text.hasSuffix("0") { text.removeLast() }
         if text.hasSuffix(".") { text.removeLast() }
         return text
-    }
-
-    static func quoted(_ string: String) -> String {
-        var text = "\""
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            case _ where scalar.value < 32:
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        return text + "\""
     }
 }

@@ -135,7 +135,7 @@ enum KeyModes {
                 output.capture()
                 JSONFormat(output: output).write(.bulk(tally.largestKey))
                 let key = String(decoding: output.captured(), as: UTF8.self)
-                return "\(JSONFormat.quoted(type)):{\"count\":\(tally.count),\"sum\":\(tally.sum),"
+                return "\(JSONSpelling.quoted(type)):{\"count\":\(tally.count),\"sum\":\(tally.sum),"
                     + "\"largest\":\(tally.largest),\"largest_key\":\(key)}"
             }
             session.output.append(

@@ -40,7 +40,7 @@ struct JSONFormat {
         for (index, pair) in pairs.enumerated() {
             if output.isStopped { return }
             if index > 0 { output.append(",") }
-            output.append(Self.quoted(key(pair.key)))
+            output.append(JSONSpelling.quoted(key(pair.key)))
             output.append(":")
             write(pair.value)
         }
@@ -60,46 +60,9 @@ struct JSONFormat {
 
     private func string(_ bytes: [UInt8]) {
         if let text = String(validating: bytes, as: UTF8.self) {
-            output.append(Self.quoted(text))
+            output.append(JSONSpelling.quoted(text))
         } else {
-            output.append("{\"b64\":\"\(Self.base64(bytes))\"}")
+            output.append("{\"b64\":\"\(bytes.withView { Base64.encoded($0) })\"}")
         }
-    }
-
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "\u{8}": result += "\\b"
-            case "\u{C}": result += "\\f"
-            case _ where scalar.value < 32 || scalar.value == 127:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
-
-    static func base64(_ bytes: [UInt8]) -> String {
-        let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var result: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var word = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
-            var four: [UInt8] = []
-            for _ in 0..<4 {
-                four.append(letters[Int(word & 63)])
-                word >>= 6
-            }
-            four.reverse()
-            for index in 0..<4 { result.append(index <= group.count ? four[index] : UInt8(ascii: "=")) }
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 }

@@ -1,4 +1,5 @@
 /// `@name COMMAND` and `@all COMMAND`: one command on another node, or on all of them.
+import Base
 import Client
 import OS
 import Options
@@ -66,7 +67,7 @@ extension Session {
 
     private func show(_ reply: ReplyValue, of words: [[UInt8]], from node: Endpoint, isFirst: Bool, isAlone: Bool) {
         if format == .json {
-            output.append((isFirst ? "" : ",") + JSONFormat.quoted(node.label) + ":")
+            output.append((isFirst ? "" : ",") + JSONSpelling.quoted(node.label) + ":")
             JSONFormat(output: output).write(reply)
             return
         }

@@ -1,4 +1,5 @@
 /// Views for programs: one document, its members in a fixed order, on one line.
+import Base
 
 indirect enum ViewJSON: Equatable {
     case null
@@ -38,7 +39,7 @@ indirect enum ViewJSON: Equatable {
     /// A key or value: a string where it is UTF-8, else its bytes.
     static func bytes(_ bytes: [UInt8]) -> ViewJSON {
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            return .object(["b64": .text(base64(bytes))])
+            return .object(["b64": .text(bytes.withView { Base64.encoded($0) })])
         }
         return .text(text)
     }
@@ -55,7 +56,7 @@ indirect enum ViewJSON: Equatable {
         case .boolean(let value): text += value ? "true" : "false"
         case .integer(let value): text += "\(value)"
         case .number(let value): text += value.isFinite ? "\(value)" : "null"
-        case .text(let value): Self.write(value, into: &text)
+        case .text(let value): text += JSONSpelling.quoted(value)
         case .list(let values):
             text += "["
             for (index, value) in values.enumerated() {
@@ -67,48 +68,11 @@ indirect enum ViewJSON: Equatable {
             text += "{"
             for (index, member) in members.enumerated() {
                 if index > 0 { text += "," }
-                Self.write(member.name, into: &text)
+                text += JSONSpelling.quoted(member.name)
                 text += ":"
                 member.value.write(into: &text)
             }
             text += "}"
         }
-    }
-
-    private static func write(_ value: String, into text: inout String) {
-        text += "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            default:
-                if scalar.value < 0x20 || scalar.value == 0x7F {
-                    let digits = String(scalar.value, radix: 16)
-                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                } else {
-                    text.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        text += "\""
-    }
-
-    private static let base64Digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    private static func base64(_ bytes: [UInt8]) -> String {
-        var digits: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var bits: UInt32 = 0
-            for index in 0..<3 { bits = bits << 8 | UInt32(index < group.count ? group[start + index] : 0) }
-            for index in 0..<4 {
-                let digit = base64Digits[Int(bits >> UInt32(18 - index * 6) & 63)]
-                digits.append(index <= group.count ? digit : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: digits, as: UTF8.self)
     }
 }

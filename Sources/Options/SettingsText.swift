@@ -1,4 +1,5 @@
 /// Settings as text: the commented file of defaults, the merged result with its sources, a file rewritten.
+import Base
 
 extension OptionRow {
     /// The value as TOML has it; sizes that are whole units in units.
@@ -6,12 +7,12 @@ extension OptionRow {
         switch value {
         case .flag(let on): return on ? "true" : "false"
         case .integer(let number):
-            if case .bytes = kind, number > 0, let sized = Self.sized(number) { return quoted(sized) }
+            if case .bytes = kind, number > 0, let sized = Self.sized(number) { return JSONSpelling.quoted(sized) }
             return String(number)
-        case .text(let text): return quoted(text)
+        case .text(let text): return JSONSpelling.quoted(text)
         case .list(let words):
             if kind == .percentiles { return "[" + words.joined(separator: ", ") + "]" }
-            return "[" + words.map(quoted).joined(separator: ", ") + "]"
+            return "[" + words.map(JSONSpelling.quoted).joined(separator: ", ") + "]"
         }
     }
 
@@ -21,25 +22,6 @@ extension OptionRow {
         }
         return nil
     }
-}
-
-/// A text in quotes that both TOML and JSON read back.
-func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": result += "\\\""
-        case "\\": result += "\\\\"
-        case "\n": result += "\\n"
-        case "\t": result += "\\t"
-        case "\r": result += "\\r"
-        case _ where scalar.value < 32 || scalar.value == 127:
-            let digits = String(scalar.value, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result + "\""
 }
 
 extension Settings {
@@ -85,13 +67,13 @@ extension Settings {
             let value = shown(row)
             let spelled: String
             switch value {
-            case .text(let text): spelled = quoted(text)
-            case .list(let words): spelled = "[" + words.map(quoted).joined(separator: ", ") + "]"
+            case .text(let text): spelled = JSONSpelling.quoted(text)
+            case .list(let words): spelled = "[" + words.map(JSONSpelling.quoted).joined(separator: ", ") + "]"
             case .flag(let on): spelled = on ? "true" : "false"
             case .integer(let number): spelled = String(number)
             }
-            return "    \(quoted(row.name)): {\"value\": \(spelled), "
-                + "\"source\": \(quoted(source(of: row.option).description))}"
+            return "    \(JSONSpelling.quoted(row.name)): {\"value\": \(spelled), "
+                + "\"source\": \(JSONSpelling.quoted(source(of: row.option).description))}"
         }
         return "{\n  \"schema_version\": 1,\n  \"options\": {\n" + lines.joined(separator: ",\n") + "\n  }\n}\n"
     }

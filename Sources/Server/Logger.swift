@@ -2,6 +2,7 @@
 ///
 /// Pretty for people, json for collectors, plain for systemd's journal, which adds the time itself and reads the
 /// severity from "<5>" in front. The level can be changed while running; lines below it cost one load.
+import Base
 import OS
 import Synchronization
 
@@ -179,8 +180,8 @@ enum LogLine {
         switch format {
         case .json:
             line = "{\"time\":\"\(timestamp(wallMicroseconds))\",\"level\":\"\(level.name)\",\"message\":"
-            line += quoted(message)
-            for (name, value) in fields { line += "," + quoted(name) + ":" + json(value) }
+            line += JSONSpelling.quoted(message)
+            for (name, value) in fields { line += "," + JSONSpelling.quoted(name) + ":" + json(value) }
             line += "}"
         case .plain:
             line = "<\(level.priority)>" + oneLine(message)
@@ -199,7 +200,7 @@ enum LogLine {
 
     private static func json(_ value: LogField) -> String {
         switch value {
-        case .text(let text): quoted(text)
+        case .text(let text): JSONSpelling.quoted(text)
         case .number(let number): String(number)
         case .flag(let on): on ? "true" : "false"
         }
@@ -209,35 +210,15 @@ enum LogLine {
     private static func readable(_ value: LogField) -> String {
         guard case .text(let text) = value else { return json(value) }
         let isWord = !text.isEmpty && text.unicodeScalars.allSatisfy { $0.value > 32 && $0 != "\"" && $0 != "=" }
-        return isWord ? oneLine(text) : quoted(text)
+        return isWord ? oneLine(text) : JSONSpelling.quoted(text)
     }
 
     /// What a client sent must not forge a line or reach a terminal as a command.
     private static func oneLine(_ text: String) -> String {
-        if text.unicodeScalars.allSatisfy({ !isControl($0) }) { return text }
-        return text.unicodeScalars.map { isControl($0) ? escaped($0) : String($0) }.joined()
-    }
-
-    private static func isControl(_ scalar: UnicodeScalar) -> Bool {
-        scalar.value < 32 || 127..<160 ~= scalar.value
-    }
-
-    private static func escaped(_ scalar: UnicodeScalar) -> String {
-        if scalar == "\n" { return "\\n" }
-        let digits = String(scalar.value, radix: 16)
-        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            if scalar == "\"" || scalar == "\\" {
-                result += "\\" + String(scalar)
-            } else {
-                result += isControl(scalar) ? escaped(scalar) : String(scalar)
-            }
-        }
-        return result + "\""
+        if !text.unicodeScalars.contains(where: JSONSpelling.isControl) { return text }
+        return text.unicodeScalars.map { scalar in
+            (JSONSpelling.isControl(scalar) ? JSONSpelling.escaped(scalar) : nil) ?? String(scalar)
+        }.joined()
     }
 
     /// UTC, to the millisecond: 2026-10-01T09:30:00.123Z.

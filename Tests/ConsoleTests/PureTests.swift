@@ -115,8 +115,6 @@ import Testing
         #expect(text(.map([ReplyPair(key: .array([.integer(1)]), value: .boolean(true))])) == "{\"[1]\":true}\n")
         #expect(text(.double(.infinity)) == "\"inf\"\n")
         #expect(text(.error(Array("ERR x".utf8))) == "{\"error\":\"ERR x\"}\n")
-        #expect(JSONFormat.base64(Array("ab".utf8)) == "YWI=")
-        #expect(JSONFormat.base64(Array("abc".utf8)) == "YWJj")
     }
 
     @Test("Names of nodes are read, and a wrong one is told with its line")

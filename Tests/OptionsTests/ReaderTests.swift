@@ -12,7 +12,7 @@ import Testing
 
     private func spelled(_ value: ConfigurationValue) -> String {
         switch value {
-        case .string(let text): quoted(text)
+        case .string(let text): JSONSpelling.quoted(text)
         case .integer(let number): "\(number)"
         case .float(let number): "f\(number)"
         case .boolean(let on): "\(on)"
