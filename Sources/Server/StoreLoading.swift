@@ -4,7 +4,9 @@ import Base
 import Commands
 import Core
 import Engine
+import Glibc
 import OS
+import Options
 import Replication
 import Storage
 import Synchronization
@@ -138,10 +140,18 @@ enum StoreFailure: Error, CustomStringConvertible {
 
     var exitStatus: Int32 {
         switch self {
-        case .storage(let error): error.isCorruption ? 5 : 1
-        case .system, .stopped: 1
-        case .log, .snapshot: 5
-        case .otherNode: 6
+        case .storage(let error): Self.exitStatus(error)
+        case .system, .stopped: ExitStatus.negative
+        case .log, .snapshot: ExitStatus.corruptData
+        case .otherNode: ExitStatus.configuration
         }
+    }
+
+    private static func exitStatus(_ error: StorageError) -> Int32 {
+        if error.isCorruption { return ExitStatus.corruptData }
+        // No directory, or one that is not ours to use: the settings name the wrong one.
+        guard case .system(let errno) = error.kind, [ENOTDIR, EACCES, EPERM, EROFS, ENOENT, EEXIST].contains(errno)
+        else { return ExitStatus.negative }
+        return ExitStatus.configuration
     }
 }

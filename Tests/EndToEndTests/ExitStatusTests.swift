@@ -97,7 +97,8 @@ extension EndToEnd {
             6 serve --check-config --config FILES/wrong.toml
             6 serve --config FILES/open.toml
             3 serve --ephemeral --peer-port 0 --port PORT
-            1 serve --peer-port 0 --port 0 --data-dir FILES/junk
+            6 serve --peer-port 0 --port 0 --data-dir FILES/junk
+            6 serve --peer-port 0 --port 0 --data-dir FILES/secret/data
 
             0 console -p PORT GET word
             1 console -p PORT INCR word
