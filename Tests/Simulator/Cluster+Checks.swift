@@ -376,10 +376,12 @@ extension Cluster {
     }
 
     /// Whoever leaves has told all that it wrote: somebody who runs, or one who has gone down since and may have told
-    /// the leaver just before that he has everything.
+    /// the leaver just before that he has everything. The last of a cluster has nobody to tell.
     func checkFarewell(_ index: Int, _ node: ClusterNode) {
         let others = members.compactMap { slots[$0].node }
-        let told = node.report.peers.filter { $0.membership == "member" }.map(\.replica.node)
+        let present = node.report.peers.filter { ["member", "joining"].contains($0.membership) }
+        let told = present.filter { $0.membership == "member" }.map(\.replica.node)
+        if present.isEmpty, !node.report.peers.isEmpty { return }
         if slots.contains(where: { $0.node == nil && $0.disk == nil && told.contains($0.number) }) { return }
         for partition in Self.watchedPartitions {
             let latest = node.core.partition(partition).pointee.latestOwnStamp
