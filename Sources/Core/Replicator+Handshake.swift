@@ -48,6 +48,8 @@ extension Replicator {
     func advance(_ link: PeerLink, _ message: LinkMessage, _ now: Moment) {
         var facts = facts
         facts.mayBeLetIn = mayBeLetIn(besides: link)
+        facts.isBeingLetIn =
+            facts.mayBeLetIn && links.contains { $0.number != link.number && $0.handshake.isBeingLetIn }
         switch link.handshake.receive(message, facts) {
         case .send(let answer): link.send(answer)
         case .established(let peer, let welcome): establish(link, peer, welcome, now)

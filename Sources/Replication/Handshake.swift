@@ -86,6 +86,11 @@ public struct Handshake: Sendable {
         }
     }
 
+    /// He has one, and has our proof.
+    public var isBeingLetIn: Bool {
+        if case .welcomeAwaited = state { mayLetIn } else { false }
+    }
+
     /// What the dialler says first; the acceptor says nothing.
     public mutating func start() -> LinkMessage? {
         guard role == .dialler, case .start = state else { return nil }
@@ -193,7 +198,9 @@ public struct Handshake: Sendable {
             if !horizon.isZero { throw facts.twoClusters(theirs, own) }
             if !facts.horizon.isZero { throw .notYet(own) }
         }
-        if challenge.horizon.isZero, facts.mayBeLetIn, !facts.knows(theirs) { throw .notYet(own) }
+        // One at a time: of two who let us in, each would take the other's cluster for its own.
+        let mustWait = challenge.horizon.isZero ? facts.mayBeLetIn : facts.isBeingLetIn
+        if mustWait, !facts.knows(theirs) { throw .notYet(own) }
         try facts.checkPast(theirs, isUnsure: challenge.isUnsure)
         state = .welcomeAwaited(theirs, version: challenge.protocolVersion, horizon: challenge.horizon)
         return .proof(proof(of: .dialler, hello, challenge))

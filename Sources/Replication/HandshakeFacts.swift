@@ -24,6 +24,8 @@ public struct HandshakeFacts: Sendable {
     /// We have none, and somebody else whom we have dialled may be letting us into his: who has none either waits, or we
     /// would bring him along as somebody that cluster never heard.
     public var mayBeLetIn = false
+    /// We have none, and somebody else has our proof, who has one.
+    public var isBeingLetIn = false
 
     public init(
         table: MemberTable = MemberTable(), connected: [PeerIdentity] = [], resumePoints: [ResumePoint] = []

@@ -339,23 +339,26 @@ private func answer(_ handshake: inout Handshake, _ message: LinkMessage) throws
         #expect(!HandshakeFacts(table: table).knows(stranger))
     }
 
-    @Test("Whom a cluster may be letting in keeps strangers waiting who have none", arguments: [0, 1, 2, 3])
+    @Test("Whom a cluster may be letting in keeps strangers waiting", arguments: [0, 1, 2, 3, 4])
     func waiting(situation: Int) throws {
         let (one, two) = (try identity(1), try identity(2))
         var facts = HandshakeFacts()
         facts.mayBeLetIn = situation > 0
+        // Of one who has a cluster only another who has one is a reason to wait.
+        facts.isBeingLetIn = situation == 4
         if situation == 2 { facts.table.admit(two) }
         var dialling = Handshake(.dialler, identity: one, secret: [], nonce: 1)
         var accepting = Handshake(
-            .acceptor, identity: two, secret: [], nonce: 2, horizon: situation == 3 ? Stamp(rawValue: 1 << 40) : .zero)
+            .acceptor, identity: two, secret: [], nonce: 2, horizon: situation >= 3 ? Stamp(rawValue: 1 << 40) : .zero)
         #expect(!dialling.mayLetIn)
         let hello = try started(&dialling)
         // He has not said yet whether he has a cluster.
         #expect(dialling.mayLetIn)
         let challenge = try #require(sent(accepting.receive(hello, HandshakeFacts())))
         let step = dialling.receive(challenge, facts)
-        #expect(refusal(step)?.code == (situation == 1 ? .notYet : nil))
+        #expect(refusal(step)?.code == (situation == 1 || situation == 4 ? .notYet : nil))
         #expect(dialling.mayLetIn == (situation == 3))
+        #expect(dialling.isBeingLetIn == (situation == 3))
     }
 
     @Test("A node that dials itself finds out, and a copy of it does not pass for it")
