@@ -75,6 +75,11 @@ extension Cluster {
         node.isWhole = past.isWhole
         if !isNew { checkRecovered(index, node, disk, lease) }
         if disk.sync != .always { disk.isWhole = false }
+        if disk.isCut, let last = disk.batches.popLast() {
+            // Only now it shows how much of the batch that the crash cut is there.
+            disk.batches.append(
+                ClusterDisk.Batch(entries: last.entries, versions: Self.watchedPartitions.map { node.versions($0) }))
+        }
         disk.isCut = false
         disk.shown = nil
         disk.batchesSynced = disk.batchesWritten
