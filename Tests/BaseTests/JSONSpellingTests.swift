@@ -19,6 +19,8 @@ import Testing
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 151 &+ count) }
             #expect(Base64.decoded(bytes.withView { Base64.encoded($0) }) == bytes, "\(count) bytes")
         }
-        for wrong in ["YQ", "YQ=", "YR==", "Y===", "Y Q=", "YQ==YQ=="] { #expect(Base64.decoded(wrong) == nil) }
+        for wrong in ["YQ", "YQ=", "YR==", "Y===", "Y Q=", "YQ==YQ==", "Zm=v", "Zm9v\n"] {
+            #expect(Base64.decoded(wrong) == nil, "\(wrong)")
+        }
     }
 }

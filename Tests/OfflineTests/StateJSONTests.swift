@@ -227,17 +227,6 @@ private func readBack(_ text: [UInt8]) throws(ToolFailure) -> (partition: Int, p
         }
     }
 
-    @Test("Base 64 has one spelling for everything")
-    func base64() {
-        var random = SeededRandom(seed: 3)
-        for length in 0..<60 {
-            let bytes = (0..<length).map { _ in UInt8(random.below(256)) }
-            #expect(Base64.decoded(bytes.withView { Base64.encoded($0) }) == bytes)
-        }
-        #expect(Base64.encoded(ByteView("foob")) == "Zm9vYg==")
-        for wrong in ["Zm9vYh==", "Zm9", "Zm9v=", "Z===", "Zm=v", "Zm9v\n"] { #expect(Base64.decoded(wrong) == nil) }
-    }
-
     @Test("Stamps and times read as they are printed")
     func stamps() {
         var states = RandomStates(seed: 9)
