@@ -381,7 +381,7 @@ extension Cluster {
         let others = members.compactMap { slots[$0].node }
         let present = node.report.peers.filter { ["member", "joining"].contains($0.membership) }
         let told = present.filter { $0.membership == "member" }.map(\.replica.node)
-        if present.isEmpty, !node.report.peers.isEmpty { return }
+        if present.isEmpty, !node.report.peers.isEmpty || node.settings.seeds.isEmpty { return }
         if slots.contains(where: { $0.node == nil && $0.disk == nil && told.contains($0.number) }) { return }
         for partition in Self.watchedPartitions {
             let latest = node.core.partition(partition).pointee.latestOwnStamp
