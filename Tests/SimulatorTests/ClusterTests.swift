@@ -73,6 +73,7 @@ private func environment(_ name: String) -> UInt64? {
         (.disks, 21_080, "a crash lost all that a node had written, and it went on under the same name"),
         (.churn, 20_229, "the last who had heard a leaver out crashed just then"),
         (.churn, 21_138, "one who wrote alone was met by somebody whom a cluster was just letting in"),
+        (.churn, 30_376, "two clusters let the same newcomer in at once"),
     ]
 
     @Test("Schedules that have gone wrong once do not again", arguments: known.indices)
