@@ -42,9 +42,9 @@ final class LogThread {
     private static let syncMilliseconds: Int64 = 1000
     private static let leaseCheckMilliseconds: Int64 = 250
     private static let leaseRetryMilliseconds: Int64 = 10
-    /// With the policy `no` peers and snapshots still want to know what is on the disk.
     /// After a snapshot that failed.
     private static let retryMilliseconds: Int64 = 60_000
+    /// With the policy `no` peers and snapshots still want to know what is on the disk.
     private static let lazySyncMilliseconds: Int64 = 10_000
 
     init(_ shared: Shared, _ post: LogPost, _ store: Store) throws(SystemError) {
