@@ -13,6 +13,11 @@ struct DigestComparison {
     var nextRequest: UInt64 = 1
 }
 
+extension Int64 {
+    /// Keys about to expire are left out on both sides; whole minutes, so that sums can be kept for a while.
+    fileprivate var nearFutureMinute: Int64 { (self / 60_000 + 2) * 60_000 }
+}
+
 /// What stands in front of every answer.
 private enum Level: UInt8 {
     case partitions, buckets, keys
@@ -37,9 +42,13 @@ extension Replicator {
         link.receiving.nextDigestMilliseconds = now.monotonicMilliseconds + settings.timing.antiEntropyMilliseconds
         comparison.rounds &+= 1
         link.send(.versionsRequest)
-        // Keys about to expire are left out on both sides; whole minutes, so that sums can be kept for a while.
-        let expiry = (now.unixMilliseconds / 60_000 + 2) * 60_000
-        ask(.partitions, expiry: expiry, link)
+        ask(.partitions, expiry: comparable(now.unixMilliseconds.nearFutureMinute), link)
+    }
+
+    /// A time that both sides can speak of: what expired up to the settle cut may have been forgotten, by one of them
+    /// or by both, and the clock of whoever asks, which may be minutes behind, says nothing of that.
+    private func comparable(_ asked: Int64) -> Int64 {
+        max(asked, stability.settleCut.unixMilliseconds.nearFutureMinute)
     }
 
     private func ask(_ level: DigestRequest.Level, expiry: Int64, _ link: PeerLink) {
@@ -58,7 +67,7 @@ extension Replicator {
     func answer(_ request: DigestRequest, _ link: PeerLink) {
         let output = link.output
         let mark = output.pointee.beginReply(.digestReply, request: request.request)
-        let expiry = request.expiryUnixMilliseconds
+        let expiry = comparable(request.expiryUnixMilliseconds)
         output.pointee.append(zigzag: expiry)
         switch request.level {
         case .partitions:

@@ -277,7 +277,7 @@ public struct DigestRequest: Equatable, Sendable {
     }
 
     public var request: UInt64
-    /// Keys that expire before this are left out on both sides.
+    /// Keys that expire before this are left out on both sides; whoever answers may have to name a later time.
     public var expiryUnixMilliseconds: Int64
     public var level: Level
 
