@@ -32,6 +32,7 @@ extension Replicator {
         if faults.contains(.countsReachableOnly) {
             counted.removeAll { $0 != replica && peer($0)?.downstream == nil }
         }
+        if faults.contains(.countsMetOnly) { counted = ownCounted.filter { $0 == replica || peer($0) != nil } }
         if counted != stability.counted {
             stability.count(counted)
             adoptsCuts = true

@@ -25,6 +25,8 @@ public struct ReplicatorFaults: OptionSet, Sendable {
     public static let announcesUnsynced = ReplicatorFaults(rawValue: 128)
     /// Who comes new to a cluster says what it has before it has heard what the others have.
     public static let speaksAtOnce = ReplicatorFaults(rawValue: 256)
+    /// A joiner is counted by those members alone that it has met.
+    public static let countsMetOnly = ReplicatorFaults(rawValue: 512)
 }
 
 extension Replicator {

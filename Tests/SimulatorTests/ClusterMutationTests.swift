@@ -18,6 +18,8 @@
             var disk: DiskFaults = []
             /// Clocks step and processes crash more often than the profile has it.
             var needsSteps = false
+            /// Nodes join while others are cut off.
+            var needsJoiners = false
             /// Generations come and go.
             var needsGenerations = false
             /// Of a rule that chance needs seldom: where it does.
@@ -35,6 +37,9 @@
             Rule(name: "the past comes before writes", profile: .crashes, replication: .noGate),
             Rule(name: "a frame follows the one before", profile: .partitions, replication: .ignoresPrevious),
             Rule(name: "who cannot be reached is counted", profile: .partitions, replication: .countsReachableOnly),
+            Rule(
+                name: "a joiner is counted by all members", profile: .churn, replication: .countsMetOnly,
+                needsJoiners: true),
             Rule(
                 name: "who comes from alone listens first", profile: .partitions, replication: .speaksAtOnce,
                 firstSeed: 4224),
@@ -74,6 +79,7 @@
                     plan.clientMilliseconds = 12
                 }
                 if rule.needsSteps { plan.faults += [(.step, 6), (.crash, 3)] }
+                if rule.needsJoiners { plan.faults = [(.join, 3), (.leave, 2), (.isolate, 6)] }
                 if rule.needsGenerations {
                     plan.faults += [(.crash, 6), (.isolate, 4)]
                     plan.timing.ownPastMilliseconds = 300
