@@ -76,6 +76,7 @@ extension Replicator {
             return logRefusal("refused a peer: \(refusal.text)", &refusedPeers, now)
         }
         targets[target].refusesAsDuplicate = isTheirs && refusal.code == .duplicateNode
+        if targets[target].refusesAsDuplicate { noteTakenName() }
         // Our own former self goes away without anybody's doing, and a link kept down comes up.
         let isPassing = refusal.code == .duplicateNode || refusal.code == .busy
         let delay = isPassing ? targets[target].backoff.failed(&random) : targets[target].backoff.refused(&random)
@@ -110,6 +111,7 @@ extension Replicator {
         }
         if let target = link.target {
             targets[target].replica = replica
+            if targets[target].refusesAsDuplicate { askAgain(now) }
             targets[target].refusesAsDuplicate = false
             targets[target].complaint = ""
         }

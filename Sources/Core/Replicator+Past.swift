@@ -42,6 +42,17 @@ extension Replicator {
         node.writeGate = .asksForPast
     }
 
+    /// Somebody else runs under our name, perhaps on the original of our data directory: what he has written since is
+    /// not on our disk, whatever that says.
+    func noteTakenName() {
+        if past.isAsking { past.isWhole = false }
+    }
+
+    /// He is gone, and the peer that has told us of him is about to tell us what he wrote.
+    func askAgain(_ now: Moment) {
+        if past.isAsking { past.deadlineMilliseconds = now.monotonicMilliseconds + settings.timing.ownPastMilliseconds }
+    }
+
     func checkPast(_ now: Moment) {
         if past.opensNext {
             past.opensNext = false
