@@ -48,7 +48,7 @@ extension Replicator {
         guard isListening else { return }
         isListening = false
         restampedPosition = node.window.end
-        past.resumableFrom = node.window.end
+        past.resumableFrom = node.window.end + 1
         for link in links where link.isEstablished && link.isUpstream {
             link.sending.cursor = node.window.end
             tellAll(link)

@@ -20,8 +20,8 @@ struct OwnPast {
     var opensNext = false
     /// The disk has all that was ever written under this name and told to anybody.
     var isWhole = false
-    /// Where our window ended when the gate opened: what came back of our past before that did not come with our
-    /// stream, and nobody can go on from there.
+    /// Behind where our window ended when the gate opened: what came back of our past before that did not come with our
+    /// stream. Who has received all of that has not heard of it, and can go on from there no more than from earlier.
     var resumableFrom: UInt64 = 0
 }
 
@@ -109,7 +109,7 @@ extension Replicator {
         if replica == former || node.window.log == nil { node.writeGate = nil } else { past.opensNext = true }
         // Where the disk had all of it, so has the stream.
         if past.isWhole { return }
-        past.resumableFrom = node.window.end
+        past.resumableFrom = node.window.end + 1
         if isListening { return }
         for link in links where link.isEstablished && link.isUpstream { tellAll(link) }
     }

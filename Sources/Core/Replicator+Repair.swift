@@ -21,6 +21,7 @@ extension Replicator {
             var mayCome = true
             var leads = false
             for stamp in entry.versions.stamps where stamp > here[stamp.replica] {
+                if stamp <= fences[stamp.replica] { complainOfFence(stamp, here, entry.partition) }
                 if stamp.replica == peer.replica {
                     // What is missing of its own comes with its stream, unless that began anew after it.
                     if link.receiving.isResumed { continue }
@@ -42,6 +43,17 @@ extension Replicator {
         link.receiving.isResumed = true
         finishComparison(link, now)
         noteProgress(link, now)
+    }
+
+    /// A peer has a write that this node takes for applied: no repair would bring it, and no digest show it.
+    private func complainOfFence(_ stamp: Stamp, _ here: Versions, _ partition: Int) {
+        guard stamp.replica != replica, !brokenFences.contains(stamp.replica) else { return }
+        brokenFences.append(stamp.replica)
+        log(
+            .error,
+            "partition \(partition): this node was told that it has all that replica \(stamp.replica) wrote up to "
+                + "\(fences[stamp.replica]), a peer has \(stamp), and here is \(here[stamp.replica]): restart this node "
+                + "empty, and please report this")
     }
 
     /// Whether a replica's own stream comes in at the moment.

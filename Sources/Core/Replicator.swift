@@ -68,6 +68,8 @@ public final class Replicator<Lending: PartitionLending> {
     var stability = Stability()
     /// For each replica the fence behind which everything of it has been applied here, in all partitions.
     var fences = Versions()
+    /// Whose fences have been seen to be wrong, and were complained of.
+    var brokenFences: [Replica] = []
     /// The same, as far as it is on the disk.
     var durableFences = DurableProgress<Versions>(Versions())
     /// Where the log was durable when peers were last told of it.

@@ -75,6 +75,7 @@ private func environment(_ name: String) -> UInt64? {
         (.churn, 21_138, "one who wrote alone was met by somebody whom a cluster was just letting in"),
         (.churn, 30_376, "two clusters let the same newcomer in at once"),
         (.skewed, 50_158, "a clock minutes behind asked for fingerprints of what one side had forgotten"),
+        (.disks, 60_102, "a stream went on from exactly where its sender's own past had come back unannounced"),
     ]
 
     @Test("Schedules that have gone wrong once do not again", arguments: known.indices)
