@@ -50,8 +50,9 @@ public struct ReplicationTiming: Equatable, Sendable {
     public var handshakeMilliseconds: Int64 = 5000
     public var dialMillisecondsMin: Int64 = 100
     public var dialMillisecondsMax: Int64 = 5000
-    /// Between heartbeats while frames flow, and while nothing does.
-    public var heartbeatBusyMilliseconds: Int64 = 100
+    /// Between heartbeats while frames flow, and while nothing does. A key's increments are one run until the cut has
+    /// passed them: what is incremented more often than that is cheap, and history is kept a little longer for it.
+    public var heartbeatBusyMilliseconds: Int64 = 250
     public var heartbeatIdleMilliseconds: Int64 = 500
     public var detector = DetectorTiming()
     /// Another peer's versions may lead ours this long before we ask for what is missing.
