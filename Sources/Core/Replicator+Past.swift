@@ -20,8 +20,10 @@ struct OwnPast {
     var opensNext = false
     /// The disk has all that was ever written under this name and told to anybody.
     var isWhole = false
-    /// Behind where our window ended when the gate opened: what came back of our past before that did not come with our
-    /// stream. Who has received all of that has not heard of it, and can go on from there no more than from earlier.
+    /// Peers have told us of writes of our own that our disk did not have.
+    var hasComeBack = false
+    /// Where our window ended when the gate opened, or just behind that: what came back of our past before did not come
+    /// with our stream. Who has received all of the stream need not have heard of it, and cannot go on from there.
     var resumableFrom: UInt64 = 0
 }
 
@@ -46,6 +48,13 @@ extension Replicator {
     /// not on our disk, whatever that says.
     func noteTakenName() {
         if past.isAsking { past.isWhole = false }
+    }
+
+    /// A peer had writes of ours that our disk did not.
+    func noteComeBack() {
+        guard past.isAsking else { return }
+        past.hasComeBack = true
+        past.isWhole = false
     }
 
     /// He is gone, and the peer that has told us of him is about to tell us what he wrote.
@@ -109,7 +118,7 @@ extension Replicator {
         if replica == former || node.window.log == nil { node.writeGate = nil } else { past.opensNext = true }
         // Where the disk had all of it, so has the stream.
         if past.isWhole { return }
-        past.resumableFrom = node.window.end + 1
+        past.resumableFrom = node.window.end + (past.hasComeBack ? 1 : 0)
         if isListening { return }
         for link in links where link.isEstablished && link.isUpstream { tellAll(link) }
     }

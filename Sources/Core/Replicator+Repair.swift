@@ -121,6 +121,7 @@ extension Replicator {
         }
         link.state.pointee.append(body)
         guard isLast else { return }
+        let ownBefore = executor.versions(partition)[replica]
         let outcome = executor.join(
             partition, state: link.state.pointee.view, limit: latestFollowed(now), adoptsOwnPast: past.isAsking,
             isFirst: isListening && !heard.contains(partition))
@@ -135,6 +136,7 @@ extension Replicator {
             return
         case .joined(let keysChanged):
             heard.insert(partition)
+            if executor.versions(partition)[replica] > ownBefore { noteComeBack() }
             counters.statesJoined &+= 1
             counters.keysRepaired &+= UInt64(keysChanged)
             if let peer = link.peer { change(peer.replica) { $0.keysRepaired &+= UInt64(keysChanged) } }
