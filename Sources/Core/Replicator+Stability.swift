@@ -82,10 +82,14 @@ extension Replicator {
         return UInt64(max(lease - Stamp.epochMilliseconds, 0)) << Stamp.counterBits
     }
 
-    /// A fence that a former life of this replica gave holds for this one too, whatever its clock says now.
+    /// A fence that a former life of this replica gave holds for this one too, whatever its clock says now. And a cut
+    /// beyond our own fence is of before its sender counted us: it has gone by all his fences and no later one, and what
+    /// we write is to be later than that, too.
     func keepFormerPromise(_ heartbeat: Heartbeat) {
-        let former = heartbeat.applied.first { $0.replica == replica }?.tick ?? 0
-        guard former > fences[replica].tick, former > past.promisedTick else { return }
+        let own = fences[replica].tick
+        var former = heartbeat.applied.first { $0.replica == replica }?.tick ?? 0
+        if heartbeat.cut.tick > own { former = max(former, heartbeat.cut.tick, heartbeat.fenceTick) }
+        guard former > own, former > past.promisedTick else { return }
         past.promisedTick = former
         for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: former) }
     }

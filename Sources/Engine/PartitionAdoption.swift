@@ -35,6 +35,7 @@ extension Partition {
                 case .name: break
                 }
             }
+            latest = max(latest, document.head.cut)
             for stamp in document.head.context.versions.stamps { latest = max(latest, stamp) }
         } catch {
             if case .version(let version) = error { return .unknownVersion(version) }

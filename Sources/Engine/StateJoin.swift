@@ -46,6 +46,8 @@ extension Partition {
             if case .version(let version) = error { return .unknownVersion(version) }
             return .malformed
         }
+        // Nothing is written here any more at or below the sender's cut.
+        latest = max(latest, document.head.cut)
         for stamp in document.head.context.versions.stamps { latest = max(latest, stamp) }
         if latest > limit { return .ahead }
         clock.observe(latest)
