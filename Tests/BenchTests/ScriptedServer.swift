@@ -14,21 +14,8 @@ final class ScriptedServer: Sendable {
     private let isFinished = DispatchSemaphore(value: 0)
 
     init(_ handler: @escaping Handler) throws {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard listener >= 0 else { throw TestSupportError("socket") }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let descriptor = listener
-        let result = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer -> Int32 in
-                guard bind(descriptor, pointer, length) == 0, listen(descriptor, 100) == 0 else { return -1 }
-                return getsockname(descriptor, pointer, &length)
-            }
-        }
-        guard result == 0 else { throw TestSupportError("listen: \(String(cString: strerror(errno)))") }
-        port = Int(UInt16(bigEndian: address.sin_port))
+        let socket = try LoopbackSocket(backlog: 100)
+        (listener, port) = (socket.descriptor, socket.port)
         Foundation.Thread { [self] in
             serve(handler)
             isFinished.signal()

@@ -22,20 +22,9 @@ final class ViewScriptedNode: Sendable {
 
     /// `answer` is asked for each command, on a thread per connection.
     init(_ answer: @escaping @Sendable (_ command: String) -> Answer) throws {
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        inet_pton(AF_INET, "127.0.0.1", &address.sin_addr)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let socket = try LoopbackSocket(backlog: 16)
+        (listener, port) = (socket.descriptor, socket.port)
         let listener = listener
-        let result = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer -> Int32 in
-                guard bind(listener, pointer, length) == 0, listen(listener, 16) == 0 else { return -1 }
-                return getsockname(listener, pointer, &length)
-            }
-        }
-        guard result == 0 else { throw TestSupportError("a scripted node cannot listen") }
-        port = Int(UInt16(bigEndian: address.sin_port))
         Self.onThread { [self] in
             while !isClosed.load(ordering: .relaxed) {
                 let connection = accept(listener, nil, nil)

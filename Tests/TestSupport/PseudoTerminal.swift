@@ -1,5 +1,4 @@
 /// A program on a terminal of its own: what it shows, and keys pressed on it.
-import Foundation
 import Glibc
 
 public final class PseudoTerminal {
@@ -20,33 +19,13 @@ public final class PseudoTerminal {
             throw TestSupportError("no pseudo-terminal: \(String(cString: strerror(errno)))")
         }
         let name = "/dev/pts/\(number)"
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        // The leader of a session takes the first terminal it opens as its own.
-        posix_spawn_file_actions_addopen(&actions, 0, name, O_RDWR, 0)
-        posix_spawn_file_actions_adddup2(&actions, 0, 1)
-        posix_spawn_file_actions_adddup2(&actions, 0, 2)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        let newSession: Int32 = 0x80
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | newSession))
-        let merged = ProcessInfo.processInfo.environment.merging(["TERM": "xterm"]) { _, new in new }
-            .merging(environment) { _, new in new }
-        var argumentPointers: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
-        var environmentPointers: [UnsafeMutablePointer<CChar>?] = merged.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
-        var started: pid_t = 0
-        let failure = posix_spawn(&started, program, &actions, &attributes, &argumentPointers, &environmentPointers)
-        guard failure == 0 else { throw TestSupportError("cannot start \(program)") }
-        identifier = started
+        let environment = ["TERM": "xterm"].merging(environment) { _, new in new }
+        identifier = try spawn(program, arguments, environment: environment, isSessionLeader: true) { actions in
+            // The leader of a session takes the first terminal it opens as its own.
+            posix_spawn_file_actions_addopen(&actions, 0, name, O_RDWR, 0)
+            posix_spawn_file_actions_adddup2(&actions, 0, 1)
+            posix_spawn_file_actions_adddup2(&actions, 0, 2)
+        }
         resize(columns: columns, rows: rows)
         _ = fcntl(master, F_SETFL, O_NONBLOCK)
     }
