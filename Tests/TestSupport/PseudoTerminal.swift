@@ -1,4 +1,5 @@
 /// A program on a terminal of its own: what it shows, and keys pressed on it.
+import Foundation
 import Glibc
 
 public final class PseudoTerminal {
