@@ -31,11 +31,14 @@ struct BitfieldType {
     }
 
     /// What is stored for `exact`, nil where it does not fit and must not be stored.
-    func fit(_ exact: Int128, _ overflow: BitfieldOverflow) -> Int64? {
+    func fit(_ exact: Int128, _ overflow: BitfieldOverflow, isSet: Bool) -> Int64? {
         if exact >= lowest, exact <= highest { return Int64(exact) }
         switch overflow {
         case .wrap: return number(UInt64(truncatingIfNeeded: exact))
-        case .saturate: return Int64(exact < lowest ? lowest : highest)
+        case .saturate:
+            // SET with an amount so low that its distance from the highest is no 64-bit number is too high for Redis.
+            let passesForHigh = isSet && highest - exact > Int128(Int64.max)
+            return Int64(exact < lowest && !passesForHigh ? lowest : highest)
         case .fail: return nil
         }
     }

@@ -130,7 +130,7 @@ private struct BitfieldEditor: ~Copyable {
         case .set: exact = place.type.exact(operation.amount)
         case .increment: exact = Int128(old) + Int128(operation.amount)
         }
-        guard let new = place.type.fit(exact, operation.overflow) else { return nil }
+        guard let new = place.type.fit(exact, operation.overflow, isSet: operation.kind == .set) else { return nil }
         try store(place.store(new, into: bytes), place)
         return operation.kind == .set ? old : new
     }
