@@ -61,7 +61,9 @@ extension LinkMessage {
                     appliedPosition: applied, durablePosition: durable, echoedUnixMilliseconds: echoed,
                     frameCount: reader.varint()))
         case .members:
-            guard let entries = reader.list({ $0.memberEntry() }) else { return nil }
+            // A row for every process there ever was, and none is left out: only the bytes bound them.
+            let entriesMax = reader.remaining / 16
+            guard let entries = reader.list(atMost: entriesMax, { $0.memberEntry() }) else { return nil }
             return .members(entries)
         case .versionsRequest: return .versionsRequest
         case .versions:

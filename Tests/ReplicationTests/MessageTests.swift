@@ -281,6 +281,21 @@ private func sealed(_ content: [UInt8]) -> [UInt8] {
         #expect(decode([1, 0, 1]) == .incomplete)
     }
 
+    @Test("A table of more processes than there are replicas reads back: a node in a crash loop makes one after another")
+    func longTable() throws {
+        let address = try PeerAddress("h:1")
+        let entries = (1...3000).map { number in
+            MemberEntry(
+                replica: Replica(node: 7, generation: 0), incarnation: UInt128(number), name: "", region: "",
+                address: address, status: number == 3000 ? .member : .replaced, epoch: UInt64(number))
+        }
+        var buffer = ByteBuffer()
+        buffer.append(.members(entries))
+        let (message, count) = try #require(
+            try LinkMessage.decode(buffer.view, bytesMax: MessageEnvelope.bytesMax))
+        #expect(message == .members(entries) && count == buffer.count)
+    }
+
     @Test("What is no message is named")
     func failures() {
         #expect(decode(sealed([])) == .failure(.unknownType(0)))
