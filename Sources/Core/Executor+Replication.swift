@@ -74,7 +74,9 @@ extension Executor {
             lending.acquire(partition)
             if needsHead { export.writeHead(partitions[partition], into: &output.pointee) }
             needsHead = false
-            isDone = export.writeSlice(partitions[partition], bucketsMax: 1024, into: &output.pointee)
+            isDone = export.writeSlice(
+                partitions[partition], bucketsMax: 1024, bytesWanted: bytesMax - (output.pointee.count - start),
+                into: &output.pointee)
             lending.release(partition)
         }
         return isDone

@@ -50,7 +50,8 @@ public struct StateExport: Sendable {
         head.context = StateContext(
             versions: versions, fences: partition.pointee.fences, settleCut: partition.pointee.settleCut,
             deferred: partition.pointee.receiver.deferred, pendingClears: partition.pointee.receiver.pendingClears)
-        head.cut = partition.pointee.announcedCut
+        // A node that counts only itself has a cut that nobody else has agreed to.
+        head.cut = partition.pointee.isSole ? .zero : partition.pointee.cut
         head.chains = partition.pointee.exportChains
         head.encode(to: &out)
     }
@@ -65,15 +66,18 @@ public struct StateExport: Sendable {
         return lowest
     }
 
-    /// Writes the keys of the next buckets. Returns whether that was the last of the state.
+    /// Writes the keys of the next buckets, no more of them once there are `bytesWanted`. Returns whether that was the
+    /// last of the state.
     public mutating func writeSlice(
-        _ partition: UnsafeMutablePointer<Partition>, bucketsMax: Int, into out: inout ByteBuffer
+        _ partition: UnsafeMutablePointer<Partition>, bucketsMax: Int, bytesWanted: Int = .max,
+        into out: inout ByteBuffer
     ) -> Bool {
+        let start = out.count
         Self.beginSlice(
             versions: partition.pointee.versions, fences: partition.pointee.fences,
             settleCut: partition.pointee.settleCut, into: &out)
         var left = bucketsMax
-        while left > 0, database < partition.pointee.databaseCount {
+        while left > 0, out.count - start < bytesWanted, database < partition.pointee.databaseCount {
             if partition.pointee.tables[database].count == 0 {
                 database += 1
                 position = 0

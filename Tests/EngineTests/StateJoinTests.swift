@@ -49,6 +49,38 @@ extension FleetNode {
 private let start = PartitionBench.start
 
 @Suite struct StateJoinTests {
+    @Test("A slice ends where it has as many bytes as are wanted, and the state is whole all the same")
+    func bytesWanted() {
+        let nodes = pair()
+        for index in 0..<200 { nodes[0].set("key\(index)", String(repeating: "x", count: 5000), Int64(index)) }
+        var export = StateExport(nodes[1].partition.pointee.stateRequest())
+        var state = ByteBuffer()
+        export.writeHead(nodes[0].partition, into: &state)
+        var (slices, longest) = (0, 0)
+        while true {
+            let start = state.count
+            let isLast = export.writeSlice(nodes[0].partition, bucketsMax: 1000, bytesWanted: 10_000, into: &state)
+            longest = max(longest, state.count - start)
+            slices += 1
+            if isLast { break }
+        }
+        // One bucket more than wanted.
+        #expect(slices > 20 && longest < 100_000, "\(slices) slices, the longest of \(longest) bytes")
+        #expect(nodes[1].join(state.array, fences: nodes[0].fences) == .joined(keysChanged: 200))
+    }
+
+    @Test("Who counts only itself has no cut for others, nor for its own next life")
+    func soleCut() throws {
+        let bench = PartitionBench()
+        bench.with(Array("k".utf8)) { handle in Array("v".utf8).withView { handle.set(.bytes($0), deadline: .none) } }
+        var export = StateExport(.everything)
+        var state = ByteBuffer()
+        export.writeHead(bench.partition, into: &state)
+        while !export.writeSlice(bench.partition, bucketsMax: 100, into: &state) {}
+        let cut = try state.array.withView { try StateDocument($0, databases: 16) { _ in }.head.cut }
+        #expect(cut.isZero)
+    }
+
     @Test("Both writes of two that wrote alone survive, and the later one shows", arguments: [false, true])
     func strangers(isFirstLater: Bool) {
         let nodes = pair()
