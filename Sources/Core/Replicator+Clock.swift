@@ -28,7 +28,8 @@ extension Replicator {
         case .behind(let text): complainAboutClock(text)
         case .refuseWrites(let text):
             complainAboutClock(text)
-            guard node.writeGate == nil else { return }
+            guard node.writeGate == nil || node.writeGate == .asksForPast else { return }
+            past.opensNext = false
             isClockRefused = true
             node.writeGate = WriteGate("MISCONF \(text)")
         }

@@ -25,7 +25,9 @@ extension Replicator {
     var horizon: Stamp {
         let latest = fences.stamps.map(\.tick).max() ?? 0
         guard hasCluster || hasMet && (hasJoined || latest > 0) else { return .zero }
-        let now = UInt64(max(executor.context.pointee.nowMilliseconds - Stamp.epochMilliseconds, 0))
+        // A clock that is refused has promised nothing, and would drive that of whoever comes new.
+        let trusted = isClockRefused ? 0 : executor.context.pointee.nowMilliseconds
+        let now = UInt64(max(trusted - Stamp.epochMilliseconds, 0))
         return Stamp(tick: max(latest, stability.cut.tick, now << Stamp.counterBits), replica: replica).asCut
     }
 
@@ -86,7 +88,7 @@ extension Replicator {
 
     private func establish(_ link: PeerLink, _ peer: EstablishedPeer, _ welcome: LinkMessage?, _ now: Moment) {
         let replica = peer.identity.replica
-        if let reason = reasonAgainst(peer.identity) {
+        if let reason = reasonAgainst(peer, now) {
             link.send(.refuse(Refusal(.busy, reason)))
             return close(link, reason, now)
         }
@@ -126,8 +128,17 @@ extension Replicator {
         log(.notice, "linked \(link.isUpstream ? "to" : "from") \(describe(peer.identity))")
     }
 
-    private func reasonAgainst(_ identity: PeerIdentity) -> String? {
-        silenced.contains(identity.replica.node) ? "links with node \(identity.replica.node) are kept down" : nil
+    private func reasonAgainst(_ peer: EstablishedPeer, _ now: Moment) -> String? {
+        let node = peer.identity.replica.node
+        if silenced.contains(node) { return "links with node \(node) are kept down" }
+        // Whoever comes new writes later than the cluster's cuts: not at a time that is an hour away.
+        guard !hasMet, !hasEverMet, peer.horizon > latestFollowed(now) else { return nil }
+        let lead = (peer.horizon.unixMilliseconds - now.unixMilliseconds) / 1000
+        let reason =
+            "the clock of \(describe(peer.identity)), or of its cluster, is \(lead) seconds ahead of this node's: set the "
+            + "one that is wrong right (chronyc makestep, timedatectl set-ntp true); until then they do not link"
+        logRefusal(reason, &refusedPeers, now)
+        return reason
     }
 
     /// Somebody has let us into his cluster since this handshake began, or may be about to. Whether this peer belongs to

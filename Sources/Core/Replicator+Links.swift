@@ -116,7 +116,6 @@ extension Replicator {
             peer.bytesSent &+= link.bytesSent
             peer.bytesReceived &+= link.bytesReceived
         }
-        finishDepartures(link.number)
         recount()
     }
 
@@ -215,6 +214,8 @@ extension Replicator {
         case .jumped(let position):
             link.receiving.isResumed = false
             link.receiving.awaitsVersions = true
+            // Of a life that a crash has ended, perhaps, and lost with it; the versions that follow say what there is.
+            if let peer = link.peer { held.removeAll(origin: peer.replica) }
             link.receiving.receivedPosition = position
         case .heartbeat(let heartbeat): receive(heartbeat, link, now)
         case .versions(let report): receive(report, link, now)

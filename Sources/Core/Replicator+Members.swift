@@ -10,8 +10,8 @@ import Replication
 /// everybody who could have more.
 struct Departure {
     let replica: Replica
-    /// Links whose versions we still wait for.
-    var links: [Int]
+    /// Members with whom we still have to compare. Those out of reach too: the cut waits for them anyway.
+    var members: [Replica]
 }
 
 extension Replicator {
@@ -86,26 +86,32 @@ extension Replicator {
 
     /// Asks everybody what they have of a replica that is gone. From here on what it wrote comes as state alone: a frame
     /// that is held for want of another might be applied here after the others have been told that it is not.
-    private func startDeparture(_ replica: Replica) {
-        held.removeAll(origin: replica)
-        departures.removeAll { $0.replica == replica }
-        var departure = Departure(replica: replica, links: [])
+    func startDeparture(_ gone: Replica) {
+        held.removeAll(origin: gone)
+        departures.removeAll { $0.replica == gone }
+        finishDepartures(with: gone)
+        let others = members.present.map(\.replica).filter { $0 != replica }
         for link in links where link.isEstablished && !link.isUpstream {
-            departure.links.append(link.number)
             // The peer answers once it knows what we do, and applies no frame of the replica any more either.
             link.send(.members(members.entries))
             link.send(.versionsRequest)
         }
         // Nobody to ask: whoever comes later is compared with anyway.
-        if !departure.links.isEmpty { departures.append(departure) }
+        if !others.isEmpty { departures.append(Departure(replica: gone, members: others)) }
     }
 
-    /// A link has told all it has, or is gone: what it had of those who went is here.
-    func finishDepartures(_ link: Int) {
+    /// What was not compared before the process ended is to be compared now.
+    func resumeDepartures() {
+        let gone = Set(members.entries.map(\.replica)).filter { members.current($0)?.status.isGone == true }
+        for replica in gone.sorted() where !members.isForcedOut(replica) { startDeparture(replica) }
+    }
+
+    /// A member has told all it has, or is gone itself: what it had of those who went is here, or comes from others.
+    func finishDepartures(with member: Replica) {
         guard !departures.isEmpty else { return }
-        for index in departures.indices { departures[index].links.removeAll { $0 == link } }
+        for index in departures.indices { departures[index].members.removeAll { $0 == member } }
         let count = departures.count
-        departures.removeAll(where: \.links.isEmpty)
+        departures.removeAll(where: \.members.isEmpty)
         if departures.count != count { recount() }
     }
 

@@ -24,7 +24,7 @@ extension Replicator {
             log(.notice, "met \(describe(peer.identity)): what was written here before counts as written now")
         }
         // Who asks for his own past takes no writes before he has heard everybody.
-        if past.isAsking || faults.contains(.speaksAtOnce) { return }
+        if past.isAsking && count == 0 || faults.contains(.speaksAtOnce) { return }
         isListening = true
         heard = PartitionSet()
     }

@@ -115,7 +115,13 @@ extension Replicator {
             log(.notice, "all peers have answered: this node takes writes\(hasPast ? ", its own past recovered" : "")")
         }
         // A new name is on the disk by the next turn, and nothing is written under it before.
-        if replica == former || node.window.log == nil { node.writeGate = nil } else { past.opensNext = true }
+        node.writeGate = .asksForPast
+        past.opensNext = true
+        checkClock(now)
+        if past.opensNext, replica == former || node.window.log == nil {
+            past.opensNext = false
+            node.writeGate = nil
+        }
         // Where the disk had all of it, so has the stream.
         if past.isWhole { return }
         past.resumableFrom = node.window.end + (past.hasComeBack ? 1 : 0)
@@ -166,6 +172,8 @@ extension Replicator {
             own: free, timing: settings.timing.detector, random: SeededRandom(seed: random.next()))
         // Everybody has to learn the new name.
         for link in links where !link.isClosing { close(link, "goes on as \(free)", now) }
+        // What others have of the former is what this one is missing.
+        startDeparture(former)
         recount()
     }
 }

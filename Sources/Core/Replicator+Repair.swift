@@ -14,6 +14,7 @@ extension Replicator {
     func receive(_ report: VersionsReport, _ link: PeerLink, _ now: Moment) {
         guard let peer = link.peer else { return }
         link.receiving.awaitsVersions = false
+        keepFormerPromise(in: report.applied)
         link.receiving.comparison = Versions(report.applied.map { Stamp(tick: $0.tick, replica: $0.replica) })
         for entry in report.partitions {
             let here = executor.versions(entry.partition)
@@ -179,7 +180,7 @@ extension Replicator {
         }
         link.receiving.comparison = nil
         stopListening()
-        finishDepartures(link.number)
+        if let peer = link.peer { finishDepartures(with: peer.replica) }
         for stamp in known.stamps where stamp.replica != replica {
             // Of its own it may be ahead of what it has sent so far; its heartbeats come behind that.
             if link.receiving.isResumed, stamp.replica == link.peer?.replica { continue }

@@ -94,6 +94,11 @@ extension Replicator {
     /// Where nothing in the window was for the peer, it still has to hear how far it has come, for those who wait for
     /// its acknowledgement: once a millisecond, or ahead of a heartbeat.
     private func maySayPosition(_ link: PeerLink) -> Bool {
+        // What comes back of our past is none of the stream: nobody is to go on from behind it unless told of it.
+        if past.isAsking, !past.isWhole {
+            link.sending.owesPosition = false
+            return false
+        }
         let now = executor.context.pointee.nowMilliseconds
         if link.sending.heartbeat.map({ link.sending.cursor >= $0.position }) != true {
             guard link.sending.positionSaidMilliseconds != now else { return false }

@@ -86,12 +86,20 @@ extension Replicator {
     /// beyond our own fence is of before its sender counted us: it has gone by all his fences and no later one, and what
     /// we write is to be later than that, too.
     func keepFormerPromise(_ heartbeat: Heartbeat) {
-        let own = fences[replica].tick
-        var former = heartbeat.applied.first { $0.replica == replica }?.tick ?? 0
-        if heartbeat.cut.tick > own { former = max(former, heartbeat.cut.tick, heartbeat.fenceTick) }
-        guard former > own, former > past.promisedTick else { return }
-        past.promisedTick = former
-        for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: former) }
+        keepFormerPromise(in: heartbeat.applied)
+        guard heartbeat.cut.tick > max(fences[replica].tick, past.promisedTick) else { return }
+        writeLater(than: max(heartbeat.cut.tick, heartbeat.fenceTick))
+    }
+
+    /// What a peer has applied of ours, on its disk or not.
+    func keepFormerPromise(in applied: [AppliedFence]) {
+        let former = applied.first { $0.replica == replica }?.tick ?? 0
+        if former > max(fences[replica].tick, past.promisedTick) { writeLater(than: former) }
+    }
+
+    private func writeLater(than tick: UInt64) {
+        past.promisedTick = tick
+        for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }
     }
 
     /// A heartbeat whose sender has nothing missing here.

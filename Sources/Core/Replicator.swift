@@ -129,7 +129,13 @@ public final class Replicator<Lending: PartitionLending> {
         for address in settings.seeds { addTarget(address) }
         for entry in members.present where entry.replica.node != replica.node { addTarget(entry.address) }
         if !targets.isEmpty || hasEverMet { startCountingPartitions() }
-        if !targets.isEmpty, !faults.contains(.noGate) { startAskingForPast(now) }
+        resumeDepartures()
+        if !targets.isEmpty, !faults.contains(.noGate) {
+            startAskingForPast(now)
+        } else if node.writeGate == .asksForPast {
+            // Everybody that the disk remembers is gone.
+            node.writeGate = nil
+        }
         noteOwnEntry(now)
         nextHeartbeatMilliseconds = now.monotonicMilliseconds
         publishReport(now)

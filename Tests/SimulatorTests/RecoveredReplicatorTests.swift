@@ -39,6 +39,20 @@ import Wire
         #expect(other.lines.contains { $0.contains("belong to two clusters") })
     }
 
+    @Test("Who comes back to find that all the others it knew have gone takes writes at once")
+    func allGone() throws {
+        var table = MemberTable()
+        let other = Replica(node: 3, generation: 0)
+        table.admit(try Desk().node.settings.identity)
+        table.admit(
+            PeerIdentity(
+                cluster: "c", replica: other, incarnation: 33, name: "three", region: "",
+                address: try PeerAddress("three:1")))
+        table.leave(other)
+        let desk = try Desk(recovered: RecoveredPast(members: table.entries), seeds: [], gate: .asksForPast)
+        #expect(desk.node.core.node.writeGate == nil)
+    }
+
     @Test("Who has met others and lost all it wrote takes another name where not all of them answer")
     func lostAll() throws {
         let desk = try Desk(recovered: try Self.past(of: Desk()))
@@ -78,6 +92,11 @@ import Wire
         }
         #expect(try states() == 0)
         #expect(!desk.hasKeptMembers)
+        // It listens first: what the cluster has is nothing.
+        let from = try desk.linkFrom(horizon: Stamp(tick: 1 << 41, replica: desk.peer.replica))
+        desk.say(.versions(VersionsReport(applied: [], partitions: [])), from)
+        desk.pass(1)
+        #expect(try states() == 0)
         desk.node.core.drainWindow()
         desk.node.core.node.window.log?.noteDurable(upTo: desk.node.core.drainedPosition)
         desk.pass(1)

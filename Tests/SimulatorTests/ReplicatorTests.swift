@@ -23,12 +23,15 @@ final class Desk {
     let peer: PeerIdentity
 
     /// With a log, and what was written before there was anybody to ask, where something is `recovered`.
-    init(recovered: RecoveredPast? = nil, writing commands: [String] = []) throws {
+    init(
+        recovered: RecoveredPast? = nil, writing commands: [String] = [], seeds: [PeerAddress]? = nil,
+        gate: WriteGate? = nil
+    ) throws {
         var random = SeededRandom(seed: 7)
         let seed = try PeerAddress("peer:1")
         let settings = ReplicationSettings(
             nodeNumber: 1, name: "one", region: "", cluster: "c", incarnation: 11,
-            advertise: try PeerAddress("one:1"), seeds: [seed])
+            advertise: try PeerAddress("one:1"), seeds: seeds ?? [seed])
         peer = PeerIdentity(
             cluster: "c", replica: Replica(node: 2, generation: 0), incarnation: 22, name: "two", region: "",
             address: seed)
@@ -41,6 +44,7 @@ final class Desk {
         } else {
             node = ClusterNode(settings: settings, life: 1, windowBytes: 1 << 16, random: &random)
         }
+        if let gate { node.core.node.writeGate = gate }
         node.replicator.start(moment)
         turn()
     }
@@ -280,6 +284,62 @@ final class Desk {
         desk.say(.versions(VersionsReport(applied: [], partitions: [])), link)
         desk.pass(200)
         #expect(desk.node.report.framesHeldBytes == 0)
+    }
+
+    @Test("What was held of a life that ended in a crash is let go when its next one begins its stream anew")
+    func heldOfCrashed() throws {
+        let desk = try Desk()
+        let (from, _) = try desk.becomeWritable()
+        var frame = ByteBuffer()
+        FrameCodec.encodeHeader(
+            partition: 0, stamp: Self.stamp(9 << 40), prev: Self.stamp(8 << 40), cut: .zero, dependencies: [],
+            hasAllDependencies: true, isElided: false, isGrouped: false, records: ByteView(""), into: &frame)
+        desk.say(.frames(position: 100, frames: frame.view), from)
+        desk.pass(200)
+        #expect(desk.node.report.framesHeldBytes > 0)
+        desk.replicator.closed(link: from, reason: "it crashed", desk.moment)
+        desk.pass(3000)
+        // The same directory, and so the same incarnation; what it had not synced is lost.
+        let link = try desk.linkFrom()
+        desk.say(.jumped(position: 50), link)
+        desk.say(.versions(VersionsReport(applied: [], partitions: [])), link)
+        desk.pass(200)
+        #expect(desk.node.report.framesHeldBytes == 0)
+    }
+
+    @Test("Who comes new does not link with a cluster whose clock is an hour ahead, and keeps its own")
+    func clusterAhead() throws {
+        let desk = try Desk()
+        let lead: Int64 = 3_600_000
+        let ahead = Stamp(
+            tick: UInt64(desk.now + lead - Stamp.epochMilliseconds) << Stamp.counterBits, replica: desk.peer.replica)
+        _ = try desk.linkFrom(horizon: ahead)
+        _ = try desk.linkTo(horizon: ahead)
+        desk.turn()
+        #expect(desk.lines.contains { $0.contains("3600 seconds ahead of this node's") }, "\(desk.lines)")
+        #expect(desk.node.core.partition(0).pointee.momentMilliseconds <= desk.now)
+        desk.pass(3000)
+        let near = Stamp(
+            tick: UInt64(desk.now + 30_000 - Stamp.epochMilliseconds) << Stamp.counterBits, replica: desk.peer.replica)
+        _ = try desk.linkFrom(horizon: near)
+        desk.turn()
+        #expect(desk.node.core.partition(0).pointee.momentMilliseconds > desk.now + 29_000)
+    }
+
+    @Test("A cut beyond all fences of ours is of before we were counted, and we write later than it")
+    func countedLate() throws {
+        let desk = try Desk()
+        let from = try desk.linkFrom()
+        desk.say(.versions(VersionsReport(applied: [], partitions: [])), from)
+        var heartbeat = Heartbeat(unixMilliseconds: desk.now)
+        heartbeat.counted = [desk.peer.replica]
+        heartbeat.cut = Stamp(
+            tick: UInt64(desk.now + 5000 - Stamp.epochMilliseconds) << Stamp.counterBits, replica: desk.peer.replica
+        ).asCut
+        heartbeat.fenceTick = heartbeat.cut.tick + 1000 << Stamp.counterBits
+        desk.say(.heartbeat(heartbeat), from)
+        desk.turn()
+        #expect(desk.node.core.partition(200).pointee.momentMilliseconds >= desk.now + 6000)
     }
 
     // MARK: the plan and what is held
