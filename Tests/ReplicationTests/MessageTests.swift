@@ -281,7 +281,8 @@ private func sealed(_ content: [UInt8]) -> [UInt8] {
         #expect(decode([1, 0, 1]) == .incomplete)
     }
 
-    @Test("A table of more processes than there are replicas reads back: a node in a crash loop makes one after another")
+    /// A node in a crash loop makes one after another.
+    @Test("A table of more processes than there are replicas reads back")
     func longTable() throws {
         let address = try PeerAddress("h:1")
         let entries = (1...3000).map { number in

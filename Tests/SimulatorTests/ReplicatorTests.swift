@@ -333,9 +333,10 @@ final class Desk {
         desk.say(.versions(VersionsReport(applied: [], partitions: [])), from)
         var heartbeat = Heartbeat(unixMilliseconds: desk.now)
         heartbeat.counted = [desk.peer.replica]
-        heartbeat.cut = Stamp(
-            tick: UInt64(desk.now + 5000 - Stamp.epochMilliseconds) << Stamp.counterBits, replica: desk.peer.replica
-        ).asCut
+        heartbeat.cut =
+            Stamp(
+                tick: UInt64(desk.now + 5000 - Stamp.epochMilliseconds) << Stamp.counterBits, replica: desk.peer.replica
+            ).asCut
         heartbeat.fenceTick = heartbeat.cut.tick + 1000 << Stamp.counterBits
         desk.say(.heartbeat(heartbeat), from)
         desk.turn()
