@@ -52,11 +52,13 @@ extension Replicator {
         facts.mayBeLetIn = mayBeLetIn(besides: link)
         facts.isBeingLetIn =
             facts.mayBeLetIn && links.contains { $0.number != link.number && $0.handshake.isBeingLetIn }
+        let hasProved = link.handshake.hasTheirProof
         switch link.handshake.receive(message, facts) {
         case .send(let answer): link.send(answer)
         case .established(let peer, let welcome): establish(link, peer, welcome, now)
         case .refused(let refusal, let isTheirs, let answer):
             if let answer { link.send(answer) }
+            if isTheirs, hasProved { noteShutOut(by: refusal, now) }
             noteRefusal(refusal, isTheirs: isTheirs, link, now)
             close(link, refusal.text, now)
         }

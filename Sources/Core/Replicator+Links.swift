@@ -201,6 +201,8 @@ extension Replicator {
         case .expel(let replica, let isForced): receiveExpel(of: replica, isForced: isForced, now)
         case .refuse(let refusal):
             if refusal.code == .notYet { forgetFirst(link) }
+            noteShutOut(by: refusal, now)
+            noteFork(refusal)
             if let peer = link.peer { log(.warning, "\(describe(peer)) ends the link: \(refusal.text)") }
             close(link, refusal.text, now)
         default:

@@ -52,6 +52,8 @@ extension Replicator {
     }
 
     func tellTable() {
+        // Whoever asks here sees it with the next turn.
+        nextReportMilliseconds = 0
         for link in links where link.isEstablished { link.send(.members(members.entries)) }
     }
 
@@ -76,9 +78,9 @@ extension Replicator {
     private func noteDeparture(_ entry: MemberEntry, _ now: Moment) {
         clockGuard?.forget(entry.replica)
         guard members.current(entry.replica)?.status.isGone == true else { return }
-        log(.notice, "\(entry.label) is \(entry.status.name)")
+        log(.notice, "\(entry.label) \(entry.status.phrase)")
         for link in links where link.isEstablished && link.peer?.replica == entry.replica {
-            link.send(.refuse(Refusal(.expelled, "\(entry.label) is \(entry.status.name)")))
+            link.send(.refuse(Refusal(.expelled, "\(entry.label) \(entry.status.phrase)")))
             close(link, "the peer is gone", now)
         }
         startDeparture(entry.replica)
@@ -121,10 +123,23 @@ extension Replicator {
         else { return }
         isOut = true
         past.isAsking = false
+        past.opensNext = false
         isClockRefused = false
-        node.writeGate = WriteGate(
-            "READONLY this node is \(entry.status.name) and takes no writes: start it empty and it joins anew")
-        log(.error, "this node is \(entry.status.name): it takes no writes; start it empty and it joins anew")
+        let reason = "this node \(entry.status.phrase)"
+        node.writeGate = WriteGate("READONLY \(reason) and takes no writes: start it empty and it joins anew")
+        log(.error, "\(reason): it takes no writes; start it empty and it joins anew")
+    }
+
+    /// A member that has proved itself says that we are one no more: whoever says so first is believed, because nobody
+    /// would get what we write from here on. The disk remembers it.
+    func noteShutOut(by refusal: Refusal, _ now: Moment) {
+        guard refusal.code == .expelled, !isLeaving,
+            var own = members.entry(of: replica, incarnation: settings.incarnation), !own.status.isGone
+        else { return }
+        log(.warning, "a peer refuses this node: \(refusal.text)")
+        own.status = .expelled
+        members.merge([own])
+        noteOwnEntry(now)
     }
 
     /// Joiners whom every member counts are members themselves.

@@ -50,6 +50,16 @@ extension Replicator {
         if past.isAsking { past.isWhole = false }
     }
 
+    /// What we write a peer cannot take beside what it has under our name, and will not: clients have to know.
+    func noteFork(_ refusal: Refusal) {
+        guard refusal.code == .otherHistory, !isOut else { return }
+        past.isAsking = false
+        past.opensNext = false
+        isClockRefused = false
+        node.writeGate = WriteGate("READONLY \(refusal.text)")
+        log(.error, refusal.text)
+    }
+
     /// A peer had writes of ours that our disk did not.
     func noteComeBack() {
         guard past.isAsking else { return }

@@ -71,7 +71,13 @@ extension Replicator {
                 "partition \(header.partition): a frame of replica \(header.origin) from \(header.prev) to "
                     + "\(header.stamp) overlaps what is here (\(executor.versions(header.partition)[header.origin])): "
                     + "two nodes write under one name, or one lost its past. Restart that node empty")
-            fail(link, "a fork of replica \(header.origin)")
+            link.send(
+                .refuse(
+                    Refusal(
+                        .otherHistory,
+                        "two nodes write as replica \(header.origin), or it has lost its past: this node takes no writes; "
+                            + "start it empty and it joins anew")))
+            close(link, "a fork of replica \(header.origin)", now)
             return false
         case .malformed:
             fail(link, "a frame whose records cannot be read")

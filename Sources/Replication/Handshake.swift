@@ -86,6 +86,11 @@ public struct Handshake: Sendable {
         }
     }
 
+    /// We have dialled him, and he has shown that he knows what there is to know: what he says now is a member's word.
+    public var hasTheirProof: Bool {
+        if case .welcomeAwaited = state { true } else { false }
+    }
+
     /// He has one, and has our proof.
     public var isBeingLetIn: Bool {
         if case .welcomeAwaited = state { mayLetIn } else { false }

@@ -76,9 +76,13 @@ public struct HandshakeFacts: Sendable {
     }
 
     private func checkGone(_ theirs: PeerIdentity) throws(Refusal) {
-        guard let entry = table.entry(of: theirs.replica, incarnation: theirs.incarnation), entry.status.isGone else {
-            return
+        // Whatever generation of itself it goes on as: it was the process that was expelled.
+        let expelled = table.entries.first {
+            $0.replica.node == theirs.replica.node && $0.incarnation == theirs.incarnation && $0.status == .expelled
         }
+        guard let entry = expelled ?? table.entry(of: theirs.replica, incarnation: theirs.incarnation),
+            entry.status.isGone
+        else { return }
         let remedy = "start it with an empty data directory and it joins anew"
         switch entry.status {
         case .expelled: throw Refusal(.expelled, "\(theirs.label) was expelled from the cluster: \(remedy)")

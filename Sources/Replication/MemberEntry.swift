@@ -22,6 +22,17 @@ public enum MemberStatus: UInt8, Comparable, Sendable, CaseIterable {
     /// Whether the replica is gone for good under this incarnation.
     public var isGone: Bool { self >= .replaced }
 
+    /// What has become of a node, said of it.
+    public var phrase: String {
+        switch self {
+        case .joining: "is joining"
+        case .member: "is a member"
+        case .replaced: "was replaced"
+        case .left: "has left"
+        case .expelled: "was expelled"
+        }
+    }
+
     public var name: String {
         switch self {
         case .joining: "joining"

@@ -47,7 +47,8 @@ extension EventLoop {
 
     private func isHeldBack(_ command: Command.Reference, _ session: UnsafeMutablePointer<Session>) -> Bool {
         let pause = shared.pause(nowMilliseconds: executor.context.pointee.nowMilliseconds)
-        let waitsForDisk = shared.holdsWrites
+        // A full disk is no reason to wait, but to be told so.
+        let waitsForDisk = shared.holdsWrites && node.diskGate == nil
         guard pause.isActive || waitsForDisk, !command.pointee.flags.contains(.allowBusy) else { return false }
         // EXEC writes if anything in its queue does.
         let writes =

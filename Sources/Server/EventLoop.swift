@@ -155,8 +155,12 @@ final class EventLoop {
 
     @inline(__always)
     func execute(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
+        let framesBefore = executor.context.pointee.framesWritten
         batch.execute(slot, connection, self)
-        if withholds { connection.pointee.replyPosition = node.window.end }
+        // On a full disk nothing is written here, and what peers' frames wait for is not to be waited for by readers.
+        if withholds, node.diskGate == nil || executor.context.pointee.framesWritten != framesBefore {
+            connection.pointee.replyPosition = node.window.end
+        }
         if connection.reply.pointee.hasOutput || connection.pointee.closesAfterReply
             || connection.pointee.hasEnded
         {

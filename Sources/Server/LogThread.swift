@@ -227,16 +227,21 @@ final class LogThread {
 
     /// The segment after the current one is always there; where it cannot be, nothing more is taken.
     private func lookForRoom(_ now: Int64) throws(StorageError) {
+        // What waited for room may have found it by itself, and the segment after that.
+        if writer.isNextReady, batch.isEmpty { return noteRoom() }
         guard !writer.isNextReady, now >= nextRoomMilliseconds else { return }
         nextRoomMilliseconds = now + 500
         switch try writer.prepareNext() {
         case .full(let error): noteFull(error, now)
-        case .ready:
-            guard counts.diskIsFull else { return }
-            counts.diskIsFull = false
-            shared.node.diskGate = nil
-            shared.logger.notice("there is room on the disk again: writes are taken")
+        case .ready: noteRoom()
         }
+    }
+
+    private func noteRoom() {
+        guard counts.diskIsFull else { return }
+        counts.diskIsFull = false
+        shared.node.diskGate = nil
+        shared.logger.notice("there is room on the disk again: writes are taken")
     }
 
     private func noteFull(_ error: StorageError, _ now: Int64) {

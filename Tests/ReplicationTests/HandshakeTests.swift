@@ -422,6 +422,10 @@ private func answer(_ handshake: inout Handshake, _ message: LinkMessage) throws
         var other = dialler(two)
         var expelled = acceptor(one)
         #expect(run(&other, &expelled, diallerFacts: HandshakeFacts(table: table)).refusal?.code == .expelled)
+        // As another generation of itself it is not.
+        var next = dialler(try identity(1, generation: 2))
+        var refusing = acceptor(two)
+        #expect(run(&next, &refusing, acceptorFacts: HandshakeFacts(table: table)).refusal?.code == .expelled)
         // With another incarnation it is welcome.
         var anew = dialler(try identity(1, incarnation: 8))
         var again = acceptor(two)

@@ -315,9 +315,9 @@ public final class Cluster {
             case .clocks, .skewed, .everything, .diskEverything: text.contains("clock")
             default: false
             }
-        let isOfOperator = plan.durablePercent > 0 && text.hasPrefix("this node is left")
-        return isOfPlan || isOfOperator || text.hasPrefix("this node is expelled")
-            || text.hasPrefix("this node is replaced")
+        let isOfOperator = plan.durablePercent > 0 && text.hasPrefix("this node has left")
+        return isOfPlan || isOfOperator || text.hasPrefix("this node was expelled")
+            || text.hasPrefix("this node was replaced")
     }
 
     /// A node that came back empty has just begun to take writes, so it must know its past. Unless nobody it met could

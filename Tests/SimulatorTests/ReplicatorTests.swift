@@ -343,6 +343,44 @@ final class Desk {
         #expect(desk.node.core.partition(200).pointee.momentMilliseconds >= desk.now + 6000)
     }
 
+    @Test("Who is told by a member that he is none takes no writes, and keeps that; a stranger's word is nothing")
+    func shutOut() throws {
+        let refusal = Refusal(.expelled, "node 1 was expelled from the cluster")
+        func isShut(_ desk: Desk) -> Bool { desk.node.core.node.writeGate?.text.contains("was expelled") == true }
+        let running = try Desk()
+        let (from, _) = try running.becomeWritable()
+        running.hasKeptMembers = false
+        running.say(.refuse(refusal), from)
+        running.turn()
+        #expect(isShut(running) && running.hasKeptMembers)
+
+        let stranger = try Desk()
+        stranger.replicator.dialled(target: try stranger.takeDial(), link: 70, stranger.moment)
+        stranger.say(.refuse(refusal), 70)
+        stranger.turn()
+        #expect(!isShut(stranger))
+
+        let dialling = try Desk()
+        dialling.replicator.dialled(target: try dialling.takeDial(), link: 70, dialling.moment)
+        dialling.say(
+            .challenge(Challenge(protocolVersion: 1, identity: dialling.peer, nonce: 2, horizon: .zero, proof: [])), 70)
+        dialling.say(.refuse(refusal), 70)
+        dialling.turn()
+        #expect(isShut(dialling))
+        dialling.pass(20_000)
+        #expect(isShut(dialling) && dialling.node.replica.generation == 0)
+    }
+
+    @Test("Whose writes a peer cannot take beside others of the same name tells its clients so")
+    func forkedName() throws {
+        let desk = try Desk()
+        let (_, to) = try desk.becomeWritable()
+        #expect(desk.node.core.node.writeGate == nil)
+        desk.say(.refuse(Refusal(.otherHistory, "two nodes write as replica 1")), to)
+        desk.turn()
+        #expect(desk.node.core.node.writeGate?.text.hasPrefix("READONLY two nodes write as replica 1") == true)
+    }
+
     // MARK: the plan and what is held
 
     private static func need(_ partition: Int, _ link: Int, _ wanted: [Stamp] = [], due: Int64 = 0) -> RepairPlan.Need {
