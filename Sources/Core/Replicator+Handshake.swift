@@ -50,8 +50,7 @@ extension Replicator {
     func advance(_ link: PeerLink, _ message: LinkMessage, _ now: Moment) {
         var facts = facts
         facts.mayBeLetIn = mayBeLetIn(besides: link)
-        facts.isBeingLetIn =
-            facts.mayBeLetIn && links.contains { $0.number != link.number && $0.handshake.isBeingLetIn }
+        facts.isBeingLetIn = isBeingLetIn(besides: link)
         let hasProved = link.handshake.hasTheirProof
         switch link.handshake.receive(message, facts) {
         case .send(let answer): link.send(answer)
@@ -150,8 +149,15 @@ extension Replicator {
         guard link.handshake.horizon.isZero,
             members.entry(of: peer.identity.replica, incarnation: peer.identity.incarnation) == nil
         else { return nil }
-        let mustWait = !horizon.isZero || peer.horizon.isZero && mayBeLetIn(besides: link)
+        let mustWait =
+            !horizon.isZero || (peer.horizon.isZero ? mayBeLetIn(besides: link) : isBeingLetIn(besides: link))
         return mustWait ? .notYet(identity) : nil
+    }
+
+    /// Somebody of a cluster has our proof, and may have counted us: of two clusters that let us in at once, each would
+    /// take the other for its own.
+    private func isBeingLetIn(besides link: PeerLink) -> Bool {
+        horizon.isZero && links.contains { $0.number != link.number && $0.handshake.isBeingLetIn }
     }
 
     private func mayBeLetIn(besides link: PeerLink) -> Bool {

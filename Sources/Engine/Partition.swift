@@ -150,6 +150,9 @@ public struct Partition: ~Copyable {
         self.replica = replica
         // Nothing, but where a snapshot that a log is replayed over was taken after this.
         latestOwnStamp = receiver.versions[replica]
+        // What others told of the former generation is not this one's past.
+        ownPast = latestOwnStamp
+        ownTold = Versions()
         dependencyChain.startOver()
     }
 

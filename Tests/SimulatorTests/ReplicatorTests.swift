@@ -371,6 +371,29 @@ final class Desk {
         #expect(isShut(dialling) && dialling.node.replica.generation == 0)
     }
 
+    @Test("While one cluster has our proof another that dials us is sent away")
+    func oneClusterAtATime() throws {
+        let desk = try Desk()
+        let horizon = Stamp(
+            tick: UInt64(desk.now - Stamp.epochMilliseconds) << Stamp.counterBits, replica: desk.peer.replica)
+        desk.replicator.dialled(target: try desk.takeDial(), link: 70, desk.moment)
+        desk.say(
+            .challenge(Challenge(protocolVersion: 1, identity: desk.peer, nonce: 2, horizon: horizon, proof: [])), 70)
+        var other = desk.peer
+        other.replica = Replica(node: 3, generation: 0)
+        other.incarnation = 33
+        other.address = try PeerAddress("three:1")
+        let from = try desk.linkFrom(other, horizon: horizon)
+        let refusals = try desk.heard(from) { message in
+            if case .refuse(let refusal) = message { refusal.code } else { nil }
+        }
+        #expect(refusals == [.notYet])
+        desk.say(.welcome(resume: nil), 70)
+        desk.turn()
+        #expect(
+            desk.lines.contains { $0.contains("linked to node 2") } && !desk.lines.contains { $0.contains("node 3") })
+    }
+
     @Test("Whose writes a peer cannot take beside others of the same name tells its clients so")
     func forkedName() throws {
         let desk = try Desk()
