@@ -72,7 +72,9 @@ private let start = PartitionBench.start
     @Test("Who counts only itself has no cut for others, nor for its own next life")
     func soleCut() throws {
         let bench = PartitionBench()
-        bench.with(Array("k".utf8)) { handle in Array("v".utf8).withView { handle.set(.bytes($0), deadline: .none) } }
+        bench.set("k", "v")
+        _ = bench.commit()
+        #expect(!bench.partition.pointee.announcedCut.isZero)
         var export = StateExport(.everything)
         var state = ByteBuffer()
         export.writeHead(bench.partition, into: &state)
