@@ -158,6 +158,7 @@ extension Replicator {
     /// From here on nothing is written; gone is who has handed over all it wrote.
     func leave(_ now: Moment) {
         past.isAsking = false
+        past.opensNext = false
         isClockRefused = false
         isLeaving = true
         leavingFence = nil

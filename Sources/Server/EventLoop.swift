@@ -155,10 +155,10 @@ final class EventLoop {
 
     @inline(__always)
     func execute(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
-        let framesBefore = executor.context.pointee.framesWritten
+        let framesBefore = withholds ? executor.context.pointee.framesWritten : 0
         batch.execute(slot, connection, self)
         // On a full disk nothing is written here, and what peers' frames wait for is not to be waited for by readers.
-        if withholds, node.diskGate == nil || executor.context.pointee.framesWritten != framesBefore {
+        if withholds, executor.context.pointee.framesWritten != framesBefore || node.diskGate == nil {
             connection.pointee.replyPosition = node.window.end
         }
         if connection.reply.pointee.hasOutput || connection.pointee.closesAfterReply
