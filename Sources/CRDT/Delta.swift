@@ -92,6 +92,7 @@ extension KeyState {
     public mutating func merge(
         _ delta: Delta, of key: DatabaseKey, in frame: FrameContext, receiver: inout MergeContext
     ) {
+        if hasSettled(frame.stamp) { return }
         modified = max(modified, frame.stamp)
         removeObserved(delta, of: key, in: frame, receiver: &receiver)
         mergeCell(delta, of: key, in: frame, receiver: receiver)
@@ -114,9 +115,14 @@ extension KeyState {
 
     /// A FLUSHDB reaching this key.
     public mutating func mergeClear(in frame: FrameContext) {
+        if hasSettled(frame.stamp) { return }
         modified = max(modified, frame.stamp)
         clear(.all) { frame.covers($0) }
     }
+
+    /// Whether a write is part of the value that settled. Its frame comes after that where a snapshot was walked
+    /// while a peer's patch said what the key had become: the state has the value, the log has the frame as well.
+    private func hasSettled(_ stamp: Stamp) -> Bool { cell.bases.contains { $0.isSettled && stamp <= $0.dot } }
 
     private mutating func clear(_ slots: Slots, _ covers: (Stamp) -> Bool) {
         if slots.contains(.cell) { cell.clear(covers) }

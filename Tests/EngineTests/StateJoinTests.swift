@@ -35,6 +35,12 @@ extension FleetNode {
         }
     }
 
+    fileprivate func append(_ key: String, _ text: String, _ milliseconds: Int64) {
+        write(PartitionBench.start + milliseconds) { bench in
+            bench.with(Array(key.utf8)) { handle in _ = Array(text.utf8).withView { handle.append($0) } }
+        }
+    }
+
     fileprivate func delete(_ key: String, _ milliseconds: Int64) {
         write(PartitionBench.start + milliseconds) { bench in bench.with(Array(key.utf8)) { _ = $0.delete() } }
     }
@@ -126,6 +132,43 @@ private let start = PartitionBench.start
         #expect(stranger.shown("k") == "'one' until -")
         nodes[0].partition.pointee.adopt(cut: cut(90), settleCut: cut(90), fences: Versions())
         #expect(nodes[0].partition.pointee.settleCut == cut(90))
+    }
+
+    /// A peer patches what has settled there, and so says what it had become: here it has not settled, because
+    /// somebody walks over the partition and has written down already which writes his state covers.
+    @Test("What settles under a peer's patch while a state is walked is not done again by the frames behind it")
+    func patchDuringWalk() {
+        let nodes = pair()
+        nodes[1].append("k", "a", 1)
+        nodes[1].increment("n", 10, 2)
+        for frame in nodes[1].sent { #expect(nodes[0].receive(frame, start + 3) == .applied) }
+        nodes[0].partition.pointee.beginWalk()
+        var export = StateExport(.everything)
+        var state = ByteBuffer()
+        export.writeHead(nodes[0].partition, into: &state)
+        nodes[0].append("k", "b", 5)
+        nodes[0].increment("n", 1, 6)
+        for frame in nodes[0].sent { #expect(nodes[1].receive(frame, start + 7) == .applied) }
+        // Everybody has it, and has said so.
+        let tick = UInt64(start + 50 - Stamp.epochMilliseconds) << Stamp.counterBits
+        let cut = Stamp(tick: tick, replica: nodes[0].replica).asCut
+        for node in nodes[..<2] {
+            node.partition.pointee.adopt(cut: cut, settleCut: cut, fences: Versions())
+            node.settle()
+        }
+        nodes[1].append("k", "c", 60)
+        nodes[1].append("n", "0", 61)
+        for frame in nodes[1].sent[2...] { #expect(nodes[0].receive(frame, start + 62) == .applied) }
+        while !export.writeSlice(nodes[0].partition, bucketsMax: 1, into: &state) {}
+        nodes[0].partition.pointee.endWalk()
+        let again = FleetNode(replica: Replica(node: 9, generation: 0), members: [], seed: 9)
+        _ = again.join(state.array, fences: Versions())
+        for frame in nodes[0].sent { #expect(again.receive(frame, start + 70) == .applied) }
+        for frame in nodes[1].sent[2...] { #expect(again.receive(frame, start + 71) == .applied) }
+        for node in nodes[..<2] + [again] {
+            #expect(node.shown("k") == "'abc' until -")
+            #expect(node.shown("n") == "'110' until -")
+        }
     }
 
     @Test("What the sender deleted goes, what it has not heard of stays")
