@@ -164,12 +164,12 @@ extension KeyHandle {
 
 extension Partition {
     /// A key's state in general form, whatever form its entry has, expired or not.
-    func state(of handle: KeyHandle) -> KeyState {
+    mutating func state(of handle: KeyHandle) -> KeyState {
         guard let entry = tables[handle.database].find(handle.name, handle.hash)?.entry else { return KeyState() }
         return state(of: entry)
     }
 
-    func state(of entry: Entry) -> KeyState {
+    mutating func state(of entry: Entry) -> KeyState {
         let deadline = entry.hasDeadline ? entry.deadlineMilliseconds : nil
         let isSettled = entry.stamp <= settleCut || isSole
         switch entry.kind {

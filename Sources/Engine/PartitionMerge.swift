@@ -81,7 +81,7 @@ extension Partition {
         return true
     }
 
-    func decode(_ records: ByteView) -> [Record]? {
+    mutating func decode(_ records: ByteView) -> [Record]? {
         var reader = ByteReader(records)
         var decoded: [Record] = []
         while !reader.isAtEnd {

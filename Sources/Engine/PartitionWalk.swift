@@ -15,7 +15,7 @@ extension Partition {
     /// Shows the keys of the bucket that `position` falls into, without those past their deadline, and returns
     /// where the next bucket begins, nil behind the last.
     @inline(__always)
-    public func visitBucket(
+    public mutating func visitBucket(
         database: Int, position: UInt64, nowMilliseconds: Int64, _ body: (WalkedKey) -> Void
     ) -> UInt64? {
         tables[database].visit(position) { slot in

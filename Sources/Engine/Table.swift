@@ -135,15 +135,14 @@ struct Table: ~Copyable {
 
     /// Prefetches the entries that the hash may mean; the bucket should be in cache by now.
     @inline(__always)
-    func prefetchEntry(_ hash: UInt64) {
+    func prefetchEntry(_ hash: UInt64, secondLineOffset: Int) {
         guard let bucket = bucket(for: hash) else { return }
         let candidates = bucket.matches(Self.tag(hash))
         guard candidates != 0 else { return }
         let slot = candidates.trailingZeroBitCount >> 3
         if let address = UnsafeRawPointer(bitPattern: bucket[slot] & ~7) {
-            // A small entry spans two lines more often than not.
             a2_prefetch_write(address)
-            a2_prefetch_write(address + 48)
+            a2_prefetch_write(address + secondLineOffset)
         }
     }
 

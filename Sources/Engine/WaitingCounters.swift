@@ -77,9 +77,9 @@ extension Partition {
         }
     }
 
-    private func prefetchCounters(_ cut: Stamp) {
+    private mutating func prefetchCounters(_ cut: Stamp) {
         waitingCounters.peek(8, cut) { tables[$1].prefetchBucket($0) }
-        waitingCounters.peek(8, cut) { tables[$1].prefetchEntry($0) }
+        waitingCounters.peek(8, cut) { tables[$1].prefetchEntry($0, secondLineOffset: 64) }
     }
 
     private mutating func settleNext(
@@ -162,7 +162,7 @@ extension Partition {
     }
 
     /// A plain number as a counter that nobody has incremented; nil for what is no number.
-    func counter(plain entry: Entry) -> CompactCounter? {
+    mutating func counter(plain entry: Entry) -> CompactCounter? {
         guard let number = entry.kind == .integer ? entry.integer : entry.inlineBytes.canonicalInteger else {
             return nil
         }

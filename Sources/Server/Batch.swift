@@ -1,6 +1,7 @@
 /// A pipeline runs as a batch: up to 32 commands are parsed and looked up, the table slots of their keys are
-/// prefetched together, then the entries, and only then are they executed in order. Most of a small
-/// command's time is one cache miss; here the misses of a batch overlap.
+/// prefetched meanwhile, and then they are executed in order, the entries of the next few on their way. Most of
+/// a small command's time is one cache miss; here the misses of a batch overlap, never more of them than a core
+/// can wait for at once.
 import Base
 import Commands
 import Core
@@ -27,6 +28,9 @@ struct Batch: ~Copyable {
         case largeBulk(length: Int, payloadOffset: Int, available: Int)
     }
 
+    /// A core has room for ten to sixteen lines on their way, and most entries are two.
+    private static let entriesAhead = 12
+
     private let prepared = UnsafeMutablePointer<Prepared>.allocate(capacity: Limits.batchCommandsMax)
 
     deinit { prepared.deallocate() }
@@ -36,7 +40,6 @@ struct Batch: ~Copyable {
         while !connection.pointee.isHeld, !connection.pointee.closesAfterReply {
             guard connection.pointee.blockBytesMissing == 0 else { return }
             let (count, stop) = parse(connection, loop)
-            if count > 1 { prefetchEntries(count, connection, loop) }
             run(count, slot, connection, loop)
             connection.pointee.query.consume(
                 connection.pointee.parser.finishBatch(&connection.pointee.arguments))
@@ -131,19 +134,14 @@ struct Batch: ~Copyable {
     }
 
     @inline(__always)
-    private borrowing func prefetchEntries(
-        _ count: Int, _ connection: UnsafeMutablePointer<Connection>, _ loop: EventLoop
-    ) {
-        let database = connection.session.pointee.database
+    private borrowing func prefetchEntry(_ index: Int, _ database: Int, isAlone: Bool, _ loop: EventLoop) {
+        let partition = prepared[index].partition
+        guard partition >= 0 else { return }
         let locks = loop.shared.locks
-        let isAlone = loop.shared.mailboxes.count == 1
-        for index in 0..<count where prepared[index].partition >= 0 {
-            let partition = prepared[index].partition
-            // Finding the entry reads the table, which another loop may be replacing: then it stays unfetched.
-            guard isAlone || locks.tryAcquire(partition) else { continue }
-            loop.node.partitions[partition].pointee.prefetchEntry(database: database, hash: prepared[index].hash)
-            if !isAlone { locks.release(partition) }
-        }
+        // Finding the entry reads the table, which another loop may be replacing: then it stays unfetched.
+        guard isAlone || locks.tryAcquire(partition) else { return }
+        loop.node.partitions[partition].pointee.prefetchEntry(database: database, hash: prepared[index].hash)
+        if !isAlone { locks.release(partition) }
     }
 
     @inline(__always)
@@ -153,8 +151,15 @@ struct Batch: ~Copyable {
         let session = connection.session
         let reply = connection.reply
         let isWatched = loop.isWatched
+        let database = session.pointee.database
+        let isAlone = loop.shared.mailboxes.count == 1
+        if count > 1 {
+            for index in 0..<min(count, Self.entriesAhead) { prefetchEntry(index, database, isAlone: isAlone, loop) }
+        }
         loop.executor.startTiming()
         for index in 0..<count {
+            let ahead = index + Self.entriesAhead
+            if ahead < count { prefetchEntry(ahead, database, isAlone: isAlone, loop) }
             let item = prepared[index]
             let arguments = Arguments(
                 ranges: connection.pointee.arguments.pointer(at: item.firstArgument), count: item.argumentCount,
