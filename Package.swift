@@ -80,7 +80,7 @@ let package = Package(
             dependencies: ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "Storage"],
             path: "Tests/Simulator", swiftSettings: settings),
 
-        tests("BaseTests", ["Base"]),
+        tests("BaseTests", ["Base", "CIntrinsics"]),
         tests("OSTests", ["Base", "OS"]),
         tests("StorageTests", ["Base", "CIntrinsics", "Replication", "Wire", "OS", "Storage", "Simulator"]),
         tests("ClientTests", ["Base", "RESP", "OS", "Options", "Client", "TestSupport"]),

@@ -382,7 +382,13 @@ extension Cluster {
         let present = node.report.peers.filter { ["member", "joining"].contains($0.membership) }
         let told = present.filter { $0.membership == "member" }.map(\.replica.node)
         if present.isEmpty, !node.report.peers.isEmpty || node.settings.seeds.isEmpty { return }
-        if slots.contains(where: { $0.node == nil && $0.disk == nil && told.contains($0.number) }) { return }
+        // A crash without a word shows when the link has been silent for long enough.
+        let isSilentUntil = now - node.settings.timing.linkSilenceMilliseconds
+        let isLost = slots.contains { slot in
+            slot.disk == nil && told.contains(slot.number)
+                && (slot.node == nil || slot.crashedAt ?? .min >= isSilentUntil)
+        }
+        if isLost { return }
         for partition in Self.watchedPartitions {
             let latest = node.core.partition(partition).pointee.latestOwnStamp
             if !others.contains(where: { $0.versions(partition).covers(latest) }) {

@@ -106,6 +106,7 @@ extension Cluster {
         guard let node = slots[index].node else { return }
         note("node \(slots[index].number) crashes")
         counts.crashes += 1
+        slots[index].crashedAt = now
         let isSilent = chance(30)
         end(index, node, isSilent: isSilent)
         if returns { planReturn(index) }

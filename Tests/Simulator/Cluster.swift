@@ -70,6 +70,7 @@ public final class Cluster {
         var clock: SimClock
         var lives = 0
         var node: ClusterNode?
+        var crashedAt: Int64?
         /// It is to come back by itself.
         var isToRestart = false
         /// It left or was expelled, and has not come back.
