@@ -380,13 +380,14 @@ extension Cluster {
     func checkFarewell(_ index: Int, _ node: ClusterNode) {
         let others = members.compactMap { slots[$0].node }
         let present = node.report.peers.filter { ["member", "joining"].contains($0.membership) }
-        let told = present.filter { $0.membership == "member" }.map(\.replica.node)
         if present.isEmpty, !node.report.peers.isEmpty || node.settings.seeds.isEmpty { return }
         // A crash without a word shows when the link has been silent for long enough.
         let isSilentUntil = now - node.settings.timing.linkSilenceMilliseconds
         let isLost = slots.contains { slot in
-            slot.disk == nil && told.contains(slot.number)
-                && (slot.node == nil || slot.crashedAt ?? .min >= isSilentUntil)
+            guard slot.disk == nil, let peer = present.first(where: { $0.replica.node == slot.number }) else {
+                return false
+            }
+            return slot.node == nil ? peer.membership == "member" : slot.crashedAt ?? .min >= isSilentUntil
         }
         if isLost { return }
         for partition in Self.watchedPartitions {
