@@ -92,7 +92,7 @@ extension KeyState {
     public mutating func merge(
         _ delta: Delta, of key: DatabaseKey, in frame: FrameContext, receiver: inout MergeContext
     ) {
-        if hasSettled(frame.stamp) { return }
+        if hasSettled(frame.stamp), !receiver.faults.contains(.repeatsSettled) { return }
         modified = max(modified, frame.stamp)
         removeObserved(delta, of: key, in: frame, receiver: &receiver)
         mergeCell(delta, of: key, in: frame, receiver: receiver)

@@ -47,8 +47,8 @@ public struct Slots: OptionSet, Sendable {
 
 /// Rules to leave out, so that the tests can show that each is needed. Only debug builds look at them.
 public struct Faults: OptionSet, Sendable {
-    public let rawValue: UInt16
-    public init(rawValue: UInt16) { self.rawValue = rawValue }
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     public static let noDeferred = Faults(rawValue: 1)
     public static let earlyLoserDrop = Faults(rawValue: 2)
@@ -74,6 +74,8 @@ public struct Faults: OptionSet, Sendable {
     public static let joinClearsUnsent = Faults(rawValue: 16384)
     /// Parts that settled go by their own stamps, as if nobody had settled anything.
     public static let joinIgnoresPast = Faults(rawValue: 32768)
+    /// What is part of a value that settled is merged with it once more.
+    public static let repeatsSettled = Faults(rawValue: 65536)
 }
 
 /// The receiver's side of a merge: what it has applied in the partition, and what it remembers of removes

@@ -153,9 +153,16 @@ extension Cluster {
             counts.snapshots += 1
             if plan.faultsOfDisk.contains(.dropsLogEarly) { finishWalk(index, node, isEarly: true) }
         }
+        let isDrawnOut = node.walk.map { isSlow($0) } ?? false
         let wait =
-            isDone ? plan.walkMilliseconds + random.below(plan.walkMilliseconds) : random.below(60)
+            isDone
+            ? plan.walkMilliseconds + random.below(plan.walkMilliseconds)
+            : random.below(isDrawnOut ? plan.slowWalkMilliseconds : 60)
         queue.insert(.walk(node: index, life: node.life), at: now + 1 + Int64(wait))
+    }
+
+    private func isSlow(_ walk: ClusterWalk) -> Bool {
+        plan.slowWalkMilliseconds > 0 && walk.partition == Workload.partitions[0]
     }
 
     private func beginWalk(_ index: Int, _ node: ClusterNode) {
@@ -180,6 +187,12 @@ extension Cluster {
                 export = StateExport(.everything)
                 export.writeHead(partition, into: &bytes)
                 walk.headBytes = bytes.count
+                if isSlow(walk) {
+                    // As for any key but the first of a partition.
+                    walk.bytes = bytes.array
+                    walk.export = export
+                    return false
+                }
             }
             let isDone = export.writeSlice(partition, bucketsMax: 1 + random.below(2), into: &bytes)
             walk.bytes += bytes.array

@@ -30,6 +30,8 @@ public struct ClusterPlan: Sendable {
         case disks
         /// The same while snapshots are written all the time.
         case snapshots
+        /// Snapshots that take as long to write as writes take to settle everywhere.
+        case slowWalks
         /// Some keep a log and some do not.
         case mixed
         /// Logs, snapshots, and all that else can go wrong.
@@ -65,6 +67,8 @@ public struct ClusterPlan: Sendable {
     public var durablePercent = 0
     /// About how long between two snapshots; 0: none.
     public var walkMilliseconds = 0
+    /// Between the slices of the partition of most keys, at most; 0: as between all others.
+    public var slowWalkMilliseconds = 0
     public var faultsOfDisk: DiskFaults = []
     #if DEBUG
         /// Rules left out.
@@ -108,7 +112,7 @@ public struct ClusterPlan: Sendable {
             outputBytesMax = 1 << 14
             startsApart = true
             bigValues = true
-        case .disks, .snapshots, .mixed, .diskEverything: setUpDisks()
+        case .disks, .snapshots, .slowWalks, .mixed, .diskEverything: setUpDisks()
         }
     }
 
@@ -118,6 +122,7 @@ public struct ClusterPlan: Sendable {
         startsApart = true
         faults = [(.crash, 3), (.restart, 2), (.powerLoss, 1), (.reset, 1), (.cut, 1), (.isolate, 1)]
         if profile != .disks { walkMilliseconds = 700 }
+        if profile == .slowWalks { slowWalkMilliseconds = 1500 }
         guard profile == .diskEverything else { return }
         faults += [(.join, 1), (.leave, 1), (.expel, 1), (.step, 1), (.slowDown, 1), (.halfOpen, 1)]
         windowBytes = 1 << 15
