@@ -36,9 +36,12 @@ public struct StateContext: Sendable {
     /// Whether everything that may have been settled there has been applied here. Of a replica that nobody here has
     /// heard of nothing has: a cut passes only what all members have announced, and who comes new to a cluster writes
     /// above the cuts it finds. That speaks for those alone who take part in cuts.
-    func coversSettled(of other: StateContext) -> Bool {
+    func coversSettled(of other: StateContext) -> Bool { coversAll(upTo: other.settleCut, of: other) }
+
+    /// Whether everything up to a stamp that has been applied there has been applied here.
+    func coversAll(upTo limit: Stamp, of other: StateContext) -> Bool {
         other.versions.stamps.allSatisfy { stamp in
-            covers(stamp) || coverage(of: stamp.replica).asCut >= other.settleCut.asCut
+            covers(stamp) || coverage(of: stamp.replica).asCut >= limit.asCut
                 || !settleCut.isZero && !knows(stamp.replica)
         }
     }

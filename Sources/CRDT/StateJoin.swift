@@ -8,8 +8,10 @@
 /// lower cut may lack removes of single parts, the other lacks none. So the past is taken whole as the side with
 /// the higher cut has it, if the other still has any of it.
 ///
-/// That needs both to have applied the past. Where one has not (it lost its memory, or they wrote before they
-/// met), settled parts go by the stamp they were settled under, as parts like any other.
+/// That needs both to have applied the past. A node that was away does not know how far the others' cut has come
+/// since, but whether it has all that went into what they have settled of this key. Where one has not (it lost its
+/// memory, or they wrote before they met), settled parts go by the stamp they were settled under, as parts like any
+/// other.
 import Base
 
 public struct StateJoin: Sendable {
@@ -55,14 +57,19 @@ private struct Sides {
 
     init(_ join: StateJoin, _ mine: KeyState, _ theirs: KeyState, _ key: DatabaseKey) {
         self.key = key
-        guard join.sharesPast else {
+        var mineUpTo = mine.namelessUpTo(join.here.settleCut)
+        var theirsUpTo = theirs.namelessUpTo(join.there.settleCut)
+        if join.sharesPast {
+            mineUpTo = max(mineUpTo, join.here.settleCut)
+            theirsUpTo = max(theirsUpTo, join.there.settleCut)
+        } else if !join.here.coversAll(upTo: theirsUpTo, of: join.there)
+            || !join.there.coversAll(upTo: mineUpTo, of: join.here)
+        {
             // Theirs are named by their stamps from here on: who has not seen them must not remove them.
             (high, low, highContext, lowContext) = (mine, theirs.named(), join.here, join.there)
             past = .zero
             return
         }
-        let mineUpTo = max(join.here.settleCut, mine.settledUpTo)
-        let theirsUpTo = max(join.there.settleCut, theirs.settledUpTo)
         past = max(mineUpTo, theirsUpTo)
         if theirsUpTo > mineUpTo {
             (high, low, highContext, lowContext) = (theirs, mine, join.there, join.here)
@@ -230,9 +237,11 @@ extension AddWinsSet {
 }
 
 extension KeyState {
-    /// Up to where parts have lost their own names.
-    fileprivate var settledUpTo: Stamp {
-        var latest = cell.bases.first(where: \.isSettled)?.dot ?? .zero
+    /// Up to where parts have lost their own names. `cut` is the settle cut: increments that were folded do not say
+    /// which they were.
+    fileprivate func namelessUpTo(_ cut: Stamp) -> Stamp {
+        var latest = cell.settledSum == nil ? Stamp.zero : cut
+        for base in cell.bases where base.isSettled || base.rank > base.dot { latest = max(latest, base.rank) }
         if members.elements.contains(where: \.isSettled) { latest = max(latest, members.settledStamp) }
         return latest
     }

@@ -26,6 +26,8 @@ extension Replicator {
             + (isBusy ? settings.timing.heartbeatBusyMilliseconds : settings.timing.heartbeatIdleMilliseconds)
         guard isCounting else { return }
         raiseFences(now)
+        enterFences()
+        positionAtHeartbeat = node.window.end
         // Whatever was written up to the fence stands before this position.
         let position = node.window.end
         recount()
@@ -120,30 +122,56 @@ extension Replicator {
         askAboutLeads(applied, link, now)
     }
 
-    /// Now and then, so that a log that is replayed need not keep the history of all it holds. Where nothing has been
-    /// entered that they have not passed yet, they would only fill the disk of an idle node.
-    private func enterCuts() {
+    /// What is announced is on the disk, and so are the fences themselves: others settle by them, and after a crash this
+    /// node has to see that it has whatever they have settled. Fences that have passed all that has been entered say as
+    /// much as any later ones, which would only fill the disk of an idle node.
+    private func enterFences() {
         guard node.window.log != nil else { return }
+        noteNews()
+        let entered = cutsEntered.fences
+        let isWanted =
+            cutsEntered.hasNews
+            || fences.stamps.contains {
+                $0 > entered[$0.replica] && entered[$0.replica].unixMilliseconds <= cutsEntered.newsMilliseconds
+            }
+        if isWanted, !faults.contains(.forgetsFences) { enterCuts() }
+    }
+
+    /// Now and then, so that a log that is replayed need not keep the history of all it holds; not where nothing has
+    /// been entered that they have not passed yet.
+    private func enterSettleCut() {
+        guard node.window.log != nil else { return }
+        noteNews()
         let now = executor.context.pointee.nowMilliseconds
-        if node.window.end != cutsEntered.position {
-            cutsEntered.position = node.window.end
-            cutsEntered.newsMilliseconds = now
-        }
         guard stability.settleCut > cutsEntered.settleCut,
             cutsEntered.settleCut.unixMilliseconds <= cutsEntered.newsMilliseconds,
             now >= cutsEntered.unixMilliseconds + 1000 || now < cutsEntered.unixMilliseconds
         else { return }
+        enterCuts()
+    }
+
+    private func noteNews() {
+        guard node.window.end != cutsEntered.position else { return }
+        cutsEntered.position = node.window.end
+        cutsEntered.newsMilliseconds =
+            max(executor.context.pointee.nowMilliseconds, executor.latestMomentMilliseconds())
+        cutsEntered.hasNews = true
+    }
+
+    private func enterCuts() {
         executor.enter(.cuts(cut: stability.cut, settleCut: stability.settleCut, fences: fences))
         cutsEntered.settleCut = stability.settleCut
-        cutsEntered.unixMilliseconds = now
+        cutsEntered.fences = fences
+        cutsEntered.unixMilliseconds = executor.context.pointee.nowMilliseconds
         cutsEntered.position = node.window.end
+        cutsEntered.hasNews = false
     }
 
     /// Hands the cuts down to the partitions, and lets them forget what they allow.
     func settle() {
         guard adoptsCuts else { return }
         adoptsCuts = false
-        enterCuts()
+        enterSettleCut()
         for partition in 0..<Slots.partitionCount {
             executor.adopt(partition, cut: stability.cut, settleCut: stability.settleCut, fences: fences)
         }

@@ -205,11 +205,14 @@ public final class Replicator<Lending: PartitionLending> {
 /// The cuts that were last entered into the log, and what has come into it since.
 struct CutsEntered {
     var settleCut = Stamp.zero
+    var fences = Versions()
     var unixMilliseconds = Int64.min
     /// Where the window ended behind them.
     var position: UInt64 = 0
-    /// When something else was last seen behind them.
+    /// What was last seen behind them is not later than this.
     var newsMilliseconds = Int64.max
+    /// Something has come since.
+    var hasNews = false
 }
 
 /// What has been counted since the start, for INFO and A2.PEERS.

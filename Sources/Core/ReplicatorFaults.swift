@@ -27,6 +27,8 @@ public struct ReplicatorFaults: OptionSet, Sendable {
     public static let speaksAtOnce = ReplicatorFaults(rawValue: 256)
     /// A joiner is counted by those members alone that it has met.
     public static let countsMetOnly = ReplicatorFaults(rawValue: 512)
+    /// What is announced to have been applied is on the disk, but not that it was announced.
+    public static let forgetsFences = ReplicatorFaults(rawValue: 1024)
 }
 
 extension Replicator {

@@ -8,7 +8,8 @@ import RESP
 import Replication
 import Wire
 
-/// What clients have been told is done: increments of counters that nobody resets, elements that nobody removes.
+/// What clients have been told is done: increments of counters that nobody resets, elements that nobody removes, and
+/// words at the end of texts that nobody writes otherwise.
 struct Ledger {
     struct Entry {
         let key: Int
@@ -27,23 +28,20 @@ struct Ledger {
 
     static let counters = ["{a}n", "{b}n", "n1", "n2"].map { Array($0.utf8) }
     static let sets = ["{a}e", "n1e"].map { Array($0.utf8) }
-    static let keys = counters + sets
+    static let texts = ["{a}t", "n2t"].map { Array($0.utf8) }
+    static let keys = counters + sets + texts
     static let partitions = keys.map { $0.withView { Slots.partition(of: $0) } }
     var entries: [Entry] = []
 
     /// What a node with these versions must show.
     func expected(_ key: Int, _ versions: Versions) -> VisibleValue? {
-        var sum: Int64 = 0
-        var elements: [[UInt8]] = []
-        var count = 0
-        for entry in entries where entry.key == key && !entry.isLost && versions.covers(entry.stamp) {
-            count += 1
-            sum += entry.amount
-            elements.append(entry.element)
+        let seen = entries.filter { $0.key == key && !$0.isLost && versions.covers($0.stamp) }
+        if seen.isEmpty { return nil }
+        if key < Self.counters.count { return .string(Array("\(seen.reduce(0) { $0 + $1.amount })".utf8)) }
+        if key < Self.counters.count + Self.sets.count {
+            return .set(seen.map(\.element).sorted { $0.lexicographicallyPrecedes($1) })
         }
-        if count == 0 { return nil }
-        if key < Self.counters.count { return .string(Array("\(sum)".utf8)) }
-        return .set(elements.sorted { $0.lexicographicallyPrecedes($1) })
+        return .string(seen.sorted { $0.stamp < $1.stamp }.flatMap(\.element))
     }
 }
 
@@ -152,7 +150,7 @@ extension Cluster {
     // MARK: counting
 
     private func count(_ index: Int, _ node: ClusterNode) {
-        let key = random.below(Ledger.keys.count)
+        let key = random.below(plan.appends ? Ledger.keys.count : Ledger.keys.count - Ledger.texts.count)
         let partition = Ledger.partitions[key]
         let before = node.core.partition(partition).pointee.latestOwnStamp
         var amount: Int64 = 0
@@ -163,12 +161,13 @@ extension Cluster {
             amount = Int64(1 + random.below(9))
             reply = node.core.run([Array("INCRBY".utf8), name, Array("\(amount)".utf8)], plainly: chance(50))
         } else {
-            element = Array("\(slots[index].number).\(node.life).\(ledger.entries.count)".utf8)
-            reply = node.core.run([Array("T.ADD".utf8), name, element])
-            if reply != .integer(1) { fail("T.ADD of a new element replied \(text(reply))") }
+            element = Array("\(slots[index].number).\(node.life).\(ledger.entries.count);".utf8)
+            let isText = key >= Ledger.counters.count + Ledger.sets.count
+            reply = node.core.run([Array((isText ? "APPEND" : "T.ADD").utf8), name, element])
+            if !isText, reply != .integer(1) { fail("T.ADD of a new element replied \(text(reply))") }
         }
         let stamp = node.core.partition(partition).pointee.latestOwnStamp
-        note("\(slots[index].number): \(amount == 0 ? "T.ADD" : "INCRBY") \(text(name)) → \(text(reply)), \(stamp)")
+        note("\(slots[index].number): \(amount == 0 ? "adds to" : "INCRBY") \(text(name)) → \(text(reply)), \(stamp)")
         guard stamp > before else { return fail("\(text(name)) was counted without a stamp") }
         ledger.entries.append(
             Ledger.Entry(

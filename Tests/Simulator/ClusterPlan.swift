@@ -63,6 +63,8 @@ public struct ClusterPlan: Sendable {
     public var overruns = true
     /// Some write before they meet the others.
     public var startsApart = false
+    /// Words are added to texts. Who joins with a text of its own writes it over the cluster's, so all begin together.
+    public var appends = false
     /// How many nodes of a hundred keep a log.
     public var durablePercent = 0
     /// About how long between two snapshots; 0: none.
@@ -122,7 +124,15 @@ public struct ClusterPlan: Sendable {
         startsApart = true
         faults = [(.crash, 3), (.restart, 2), (.powerLoss, 1), (.reset, 1), (.cut, 1), (.isolate, 1)]
         if profile != .disks { walkMilliseconds = 700 }
-        if profile == .slowWalks { slowWalkMilliseconds = 1500 }
+        if profile == .slowWalks {
+            slowWalkMilliseconds = 1500
+            appends = true
+            startsApart = false
+            // Quiet enough that most of the time all take writes.
+            milliseconds = 15_000
+            clientMilliseconds = 40
+            disturbMilliseconds = 2500
+        }
         guard profile == .diskEverything else { return }
         faults += [(.join, 1), (.leave, 1), (.expel, 1), (.step, 1), (.slowDown, 1), (.halfOpen, 1)]
         windowBytes = 1 << 15
