@@ -231,7 +231,7 @@ public struct Partition: ~Copyable {
 
     /// A write leaves nothing of the key.
     mutating func discard(_ position: SlotPosition, _ database: Int, _ hash: UInt64) {
-        returns.hasRemoval = true
+        returns.noteVanishing(position.entry.stamp)
         forget(position, database, hash)
     }
 

@@ -1,4 +1,5 @@
-/// Keys that came back: gone here without a trace, and made anew by a write older than the one that removed them.
+/// Keys that came back: gone here without a trace, and made anew by a write older than the one that removed them. And
+/// keys that a state left as they are, though its sender may have removed of them what never came here.
 ///
 /// Such a key shows the older stamp alone. Somebody who has applied that write, but not the remove, would be told that
 /// the key is as he knows it, and keep what was removed. So their stamps are remembered, as a range, for as long as a
@@ -25,6 +26,14 @@ struct Returns {
     /// The write under way has left nothing of a key.
     var hasRemoval = false
 
+    /// It has taken what was left of one whose last record has this stamp: an earlier remove, which left something, may
+    /// be the later of the two.
+    @inline(__always)
+    mutating func noteVanishing(_ modified: Stamp) {
+        latestRemoval = max(latestRemoval, modified)
+        hasRemoval = true
+    }
+
     /// That write is done.
     @inline(__always)
     mutating func noteWrite(_ stamp: Stamp) {
@@ -48,6 +57,9 @@ struct Returns {
         present.first = min(present.first, stamp)
         present.removal = latestRemoval
     }
+
+    /// Keys from this stamp on have been here, and the latest remove may have taken of them what never came here.
+    mutating func noteKept(from stamp: Stamp) { noteInsert(stamp) }
 
     /// Whether a key with this stamp may be one of them.
     @inline(__always)

@@ -133,6 +133,7 @@ extension Partition {
         }
         // What the sender has removed it has not told.
         returns.noteRemoval(there.versions.stamps.max() ?? .zero)
+        returns.noteKept(from: joiner.keptFrom)
         receiver.versions.advance(to: latestOwnStamp)
         for stamp in there.versions.stamps where stamp.replica != replica { receiver.versions.advance(to: stamp) }
         receiver.deferred.purge(receiver.versions)

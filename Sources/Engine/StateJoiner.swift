@@ -10,6 +10,9 @@ struct StateJoiner {
     private(set) var keysChanged = 0
     /// The highest cut that anything joined may have been settled at.
     private(set) var settledUpTo = Stamp.zero
+    /// The lowest stamp of a key that stays as it is here although the sender has it otherwise. What he removed of it may
+    /// never have come here, and nothing of the key tells of that.
+    private(set) var keptFrom = Stamp.distantFuture
     /// The sender's cuts hold here too, once this is done.
     var raisesCut = false
 
@@ -100,10 +103,15 @@ struct StateJoiner {
     }
 
     private mutating func join(_ theirs: KeyState, _ handle: KeyHandle, _ rule: StateJoin) {
-        let mine = handle.partition.pointee.state(of: handle)
+        var mine = handle.partition.pointee.state(of: handle)
+        var theirs = theirs
+        if faults.contains(.joinIgnoresPast) { (mine, theirs) = (mine.named(), theirs.named()) }
         var joined = mine
         rule.join(&joined, theirs, of: DatabaseKey(database: handle.database, key: handle.name.array))
-        guard joined != mine else { return }
+        guard joined != mine else {
+            if joined != theirs, !mine.isBlank { keptFrom = min(keptFrom, mine.modified) }
+            return
+        }
         if !mine.isBlank, joined.modified <= mine.modified {
             // It changed by what is gone, and who does not know that yet must not take it for known.
             joined.raiseModified(to: rule.there.versions.stamps.max() ?? .zero)
@@ -128,7 +136,10 @@ struct StateJoiner {
                 position = partition.pointee.tables[database].visit(at) { slot in
                     let entry = slot.entry
                     // What is plain and news to the sender stays.
-                    if !isHindered, !entry.isUnsettled, !rule.there.covers(entry.stamp) { return }
+                    if !isHindered, !entry.isUnsettled, !rule.there.covers(entry.stamp) {
+                        keptFrom = min(keptFrom, entry.stamp)
+                        return
+                    }
                     let hash = StateExport.nameHash(entry.key, database: database, salt: head.salt)
                     if !names.contains(hash) { doubtful.append(entry.key.array) }
                 }

@@ -41,6 +41,15 @@ extension FleetNode {
         }
     }
 
+    fileprivate func change(_ key: String, adds: String = "", removes: String = "", _ milliseconds: Int64) {
+        write(PartitionBench.start + milliseconds) { bench in
+            bench.with(Array(key.utf8)) { handle in
+                for byte in adds.utf8 { handle.addElement([byte]) }
+                for byte in removes.utf8 { handle.removeElement([byte]) }
+            }
+        }
+    }
+
     fileprivate func delete(_ key: String, _ milliseconds: Int64) {
         write(PartitionBench.start + milliseconds) { bench in bench.with(Array(key.utf8)) { _ = $0.delete() } }
     }
@@ -136,8 +145,10 @@ private let start = PartitionBench.start
 
     /// A peer patches what has settled there, and so says what it had become: here it has not settled, because
     /// somebody walks over the partition and has written down already which writes his state covers.
-    @Test("What settles under a peer's patch while a state is walked is not done again by the frames behind it")
-    func patchDuringWalk() {
+    @Test(
+        "What settles under a peer's patch while a state is walked is not done again by the frames behind it",
+        arguments: [false, true])
+    func patchDuringWalk(isFaulty: Bool) {
         let nodes = pair()
         nodes[1].append("k", "a", 1)
         nodes[1].increment("n", 10, 2)
@@ -161,14 +172,17 @@ private let start = PartitionBench.start
         for frame in nodes[1].sent[2...] { #expect(nodes[0].receive(frame, start + 62) == .applied) }
         while !export.writeSlice(nodes[0].partition, bucketsMax: 1, into: &state) {}
         nodes[0].partition.pointee.endWalk()
-        let again = FleetNode(replica: Replica(node: 9, generation: 0), members: [], seed: 9)
+        let again = FleetNode(
+            replica: Replica(node: 9, generation: 0), members: [], seed: 9, faults: isFaulty ? .repeatsSettled : [])
         _ = again.join(state.array, fences: Versions())
         for frame in nodes[0].sent { #expect(again.receive(frame, start + 70) == .applied) }
         for frame in nodes[1].sent[2...] { #expect(again.receive(frame, start + 71) == .applied) }
-        for node in nodes[..<2] + [again] {
+        for node in nodes[..<2] {
             #expect(node.shown("k") == "'abc' until -")
             #expect(node.shown("n") == "'110' until -")
         }
+        #expect(again.shown("k") == (isFaulty ? "'abbc' until -" : "'abc' until -"))
+        #expect(again.shown("n") == (isFaulty ? "'111' until -" : "'110' until -"))
     }
 
     @Test("What the sender deleted goes, what it has not heard of stays")
@@ -207,6 +221,44 @@ private let start = PartitionBench.start
         }
         _ = nodes[1].take(from: source)
         #expect(nodes[1].shown("k") == "'10' until -")
+    }
+
+    /// What took the last of the key was older than a remove that had left something: the key has gone under the later
+    /// of the two stamps, and the receiver knows all but that remove.
+    @Test("A key that came back after losing more than its last goes whole to whoever lacks that")
+    func returnedAfterSeveral() {
+        let nodes = pair()
+        nodes[2].change("s", adds: "xz", 1)
+        for node in nodes[..<2] { #expect(node.receive(nodes[2].sent[0], start + 2) == .applied) }
+        nodes[2].change("s", adds: "y", 5)
+        nodes[1].change("s", removes: "x", 8)
+        nodes[0].set("other", "1", 9)
+        nodes[0].change("s", removes: "z", 10)
+        #expect(nodes[0].receive(nodes[1].sent[0], start + 11) == .applied)
+        #expect(nodes[0].shown("s") == "nil until -")
+        #expect(nodes[1].receive(nodes[0].sent[0], start + 12) == .applied)
+        for node in nodes[..<2] { #expect(node.receive(nodes[2].sent[1], start + 13) == .applied) }
+        #expect(nodes[0].shown("s") == "{y} until -")
+        #expect(nodes[1].shown("s") == "{y,z} until -")
+        _ = nodes[1].take(from: nodes[0])
+        #expect(nodes[1].shown("s") == "{y} until -")
+    }
+
+    /// A state has said that its sender removed the key. What is here he had not seen, and what he had removed was never
+    /// here: nothing changes. But somebody else has both.
+    @Test("What a state removed of a key that stays comes to those who have it")
+    func removedElsewhere() {
+        let nodes = pair()
+        nodes[2].append("k", "z", 1)
+        nodes[1].append("k", "a", 3)
+        nodes[2].set("other", "1", 6)
+        nodes[2].delete("k", 8)
+        for frame in nodes[2].sent[..<2] + nodes[1].sent { #expect(nodes[0].receive(frame, start + 9) == .applied) }
+        #expect(nodes[0].shown("k") == "'za' until -")
+        #expect(nodes[1].take(from: nodes[2]) == .joined(keysChanged: 1))
+        #expect(nodes[1].shown("k") == "'a' until -")
+        _ = nodes[0].take(from: nodes[1])
+        #expect(nodes[0].shown("k") == "'a' until -")
     }
 
     @Test("Keys left out because they are known are not taken for deleted", arguments: [false, true])
