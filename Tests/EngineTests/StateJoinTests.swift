@@ -143,6 +143,34 @@ private let start = PartitionBench.start
         #expect(nodes[0].partition.pointee.settleCut == cut(90))
     }
 
+    /// The receiver has settled nothing, and came back from a crash with fences that lie before the sender's settle cut:
+    /// but it has all that went into what has settled of this key.
+    @Test("What one side has settled and the other has not is one past", arguments: [false, true], [40, 60])
+    func onePast(isFaulty: Bool, fenceAt: Int64) {
+        let nodes = pair(isFaulty ? .joinIgnoresPast : [])
+        func stamp(_ milliseconds: Int64, _ node: FleetNode) -> Stamp {
+            let sinceEpoch = UInt64(start + milliseconds - Stamp.epochMilliseconds)
+            return Stamp(tick: sinceEpoch << Stamp.counterBits, replica: node.replica)
+        }
+        nodes[2].increment("n", 4, 1)
+        nodes[2].change("s", adds: "x", 2)
+        nodes[2].change("s", adds: "y", 3)
+        for frame in nodes[2].sent {
+            for node in nodes[..<2] { #expect(node.receive(frame, start + 4) == .applied) }
+        }
+        let cut = stamp(50, nodes[0]).asCut
+        nodes[0].partition.pointee.adopt(cut: cut, settleCut: cut, fences: Versions())
+        nodes[0].settle()
+        let known = Versions([stamp(fenceAt, nodes[0]), stamp(fenceAt, nodes[2])])
+        nodes[1].partition.pointee.adopt(cut: .zero, settleCut: .zero, fences: known)
+        nodes[1].increment("n", 5, 71)
+        nodes[0].increment("n", 1, 72)
+        nodes[0].change("s", adds: "z", 73)
+        _ = nodes[1].take(from: nodes[0])
+        #expect((nodes[1].shown("n") == "'10' until -") != isFaulty, "\(nodes[1].shown("n"))")
+        #expect((nodes[1].shown("s") == "{x,y,z} until -") != isFaulty, "\(nodes[1].shown("s"))")
+    }
+
     /// A peer patches what has settled there, and so says what it had become: here it has not settled, because
     /// somebody walks over the partition and has written down already which writes his state covers.
     @Test(

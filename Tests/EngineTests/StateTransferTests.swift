@@ -71,7 +71,6 @@ import Testing
             ("versions rise after the keys", .joinRaisesEarly, 0..<40),
             ("what the sender does not have goes", .joinKeepsAbsent, 0..<150),
             ("what the sender removed ahead of its coming is remembered", .joinForgetsPending, 1400..<1500),
-            ("what settled is joined as one past", .joinIgnoresPast, 440..<800),
         ]
 
         @Test("A rule left out is caught", arguments: rules.indices)
