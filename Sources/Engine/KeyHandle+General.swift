@@ -192,6 +192,8 @@ extension Partition {
         state.settle(isSole ? state.modified : settleCut)
         let position = tables[handle.database].find(handle.name, handle.hash)
         if state.isBlank {
+            // A remove that came ahead of all it removes finds nothing, and is one all the same.
+            returns.noteVanishing(state.modified)
             if let position { discard(position, handle.database, handle.hash) }
             return
         }

@@ -116,10 +116,14 @@ extension KeyHandle {
 
     private func changesBit(_ entry: Entry, _ byteOffset: Int, _ mask: UInt8, _ bit: Bool) -> Bool {
         let value: ByteView
+        var digits = ByteBuffer()
         switch entry.kind {
         case .bytes: value = entry.inlineBytes
         case .shared: value = entry.block.view
-        case .integer, .general, .counter: return true
+        case .integer:
+            digits.append(decimal: entry.integer)
+            value = digits.view
+        case .general, .counter: return true
         }
         return byteOffset >= value.count || (value[byteOffset] & mask != 0) != bit
     }

@@ -111,6 +111,7 @@ extension Partition {
     }
 
     mutating func mergeClear(_ database: Int, _ frame: FrameContext, _ context: inout ExecutionContext) {
+        returns.hasRemoval = true
         if !frame.isCovered(by: receiver.versions) {
             receiver.pendingClears.insert(PendingClears.Clear(context: frame, slots: .all), ofDatabase: database)
         }

@@ -289,6 +289,34 @@ private let start = PartitionBench.start
         #expect(nodes[0].shown("k") == "'a' until -")
     }
 
+    /// A remove that came ahead of all it removes finds no key, and leaves no trace but what refuses those. Then a write
+    /// that it had not seen makes the key.
+    @Test("A remove that found nothing goes to whoever has what it removes", arguments: [false, true])
+    func removedAhead(flushes: Bool) {
+        let nodes = pair()
+        let others = [9, 20].map { FleetNode(replica: Replica(node: $0, generation: 0), members: [], seed: 3) }
+        others[0].append("k", "p", 3)
+        nodes[2].append("k", "q", 5)
+        #expect(nodes[1].receive(nodes[2].sent[0], start + 6) == .applied)
+        nodes[1].set("other", "1", 7)
+        if flushes {
+            nodes[1].write(start + 9) { bench in _ = bench.partition.pointee.flush(database: 0, &bench.context.pointee)
+            }
+        } else {
+            nodes[1].delete("k", 9)
+        }
+        for frame in nodes[1].sent + others[0].sent + nodes[2].sent {
+            #expect(nodes[0].receive(frame, start + 10) == .applied)
+        }
+        #expect(nodes[0].shown("k") == "'p' until -")
+        for frame in others[0].sent + nodes[2].sent + nodes[1].sent[..<1] {
+            #expect(others[1].receive(frame, start + 11) == .applied)
+        }
+        #expect(others[1].shown("k") == "'pq' until -")
+        _ = others[1].take(from: nodes[0])
+        #expect(others[1].shown("k") == "'p' until -")
+    }
+
     @Test("Keys left out because they are known are not taken for deleted", arguments: [false, true])
     func leftOut(isFaulty: Bool) {
         #if DEBUG
