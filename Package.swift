@@ -74,7 +74,8 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["Base", "Options", "TestSupport"],
-            exclude: ["IntendedDifferences.md", "clients.py", "crashes.py", "lossy_disk.c"], swiftSettings: settings),
+            exclude: ["IntendedDifferences.md", "clients.py", "crashes.py", "full_disk.c", "lossy_disk.c"],
+            swiftSettings: settings),
         .target(
             name: "Simulator",
             dependencies: ["Base", "CRDT", "Replication", "RESP", "Engine", "Commands", "Core", "Wire", "Storage"],

@@ -11,13 +11,14 @@ final class DurableServer {
     let port: Int
     let process: ChildProcess
 
-    init(in directory: TemporaryDirectory, _ extra: [String] = []) throws {
+    init(in directory: TemporaryDirectory, _ extra: [String] = [], environment: [String: String] = [:]) throws {
         self.directory = directory
         port = try ServerProcess.freePort()
         process = try ChildProcess(
             try TestEnvironment.a2Binary(),
             ["serve", "--data-dir", directory.file("data"), "--port", "\(port)", "--peer-port", "0"] + extra,
-            outputPath: directory.file("log-\(port)"), environment: ["XDG_CONFIG_HOME": directory.path])
+            outputPath: directory.file("log-\(port)"),
+            environment: environment.merging(["XDG_CONFIG_HOME": directory.path]) { $1 })
         let isUp = poll(forSeconds: 20) { self.process.output.contains("serving") || !self.process.isRunning }
         guard isUp, process.isRunning else { throw TestSupportError("no start:\n\(process.output)") }
     }
