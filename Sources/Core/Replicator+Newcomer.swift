@@ -32,7 +32,10 @@ extension Replicator {
     /// Whom we took for the first and let in has been let into a cluster meanwhile, and goes away without having taken
     /// anything from us: we are as alone as before, and shall be told of that cluster.
     func forgetFirst(_ link: PeerLink) {
-        guard linkOfFirst == link.number else { return }
+        if linkOfFirst == link.number { forgetMeeting() }
+    }
+
+    func forgetMeeting() {
         linkOfFirst = nil
         hasMet = false
         hasEverMet = hasCluster

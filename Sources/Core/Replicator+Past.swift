@@ -148,6 +148,8 @@ extension Replicator {
     private func goOnAlone(_ now: Moment) {
         let generation = UInt8(1 + random.below(3))
         log(.warning, "no peer has answered: this node takes writes alone, as generation \(generation) of itself")
+        // Links there may have been, but nothing came over them: whoever comes next is the first.
+        if !hasSharedPast, !executor.knowsOthers() { forgetMeeting() }
         goOn(as: Replica(node: settings.nodeNumber, generation: generation), now)
     }
 

@@ -78,6 +78,7 @@ private func environment(_ name: String) -> UInt64? {
         (.disks, 60_102, "a stream went on from exactly where its sender's own past had come back unannounced"),
         (.everything, 61_029, "a newcomer that met one who had left wrote before what the cluster had settled"),
         (.mixed, 64_007, "the first frame of a next generation followed a stamp of the former"),
+        (.clocks, 200_056, "who took writes alone had had links, over which nothing came"),
         (.slowWalks, 134, "after a crash a node could not tell that it had what the others had settled"),
         (.everything, 163, "a leaver's last peer had everything, crashed without a word, and came back"),
     ]
