@@ -105,20 +105,11 @@ public struct Partition: ~Copyable {
     @inline(__always)
     func changeableTable(_ database: Int) -> UnsafeMutablePointer<Table> { tables + database }
 
+    // What reads and runs for every command under the lock is `mutating`: then a pointer's target is passed as it is,
+    // where the compiler would copy the whole partition to the stack for a call that borrows it.
+
     @inline(__always)
     public func hash(of key: ByteView) -> UInt64 { keyHash(key, seed: hashSeed) }
-
-    // Whatever runs for every command is `mutating`, also where it only reads: then a pointer's target is passed
-    // as it is, where the compiler would copy the whole partition to the stack for a call that borrows it.
-
-    @inline(__always)
-    public mutating func prefetchBucket(database: Int, hash: UInt64) { tables[database].prefetchBucket(hash) }
-
-    @inline(__always)
-    public mutating func prefetchEntry(database: Int, hash: UInt64) {
-        // A small entry spans two lines more often than not, a counter that has not settled always.
-        tables[database].prefetchEntry(hash, secondLineOffset: isSole ? 48 : 64)
-    }
 
     public func count(database: Int) -> Int { tables[database].count }
     public func volatileCount(database: Int) -> Int { tables[database].volatileCount }
@@ -258,5 +249,16 @@ public struct PartitionArray: @unchecked Sendable {
     public subscript(index: Int) -> UnsafeMutablePointer<Partition> {
         assert(index >= 0 && index < Slots.partitionCount, "partition \(index)")
         return (first + index * strideBytes).assumingMemoryBound(to: Partition.self)
+    }
+}
+
+/// Hints, also from who has not been lent the partition: pointers, because a call that borrows the partition copies it.
+extension UnsafeMutablePointer<Partition> {
+    public func prefetchBucket(database: Int, hash: UInt64) { pointee.tables[database].prefetchBucket(hash) }
+
+    /// The table must not be replaced meanwhile. A small entry spans two lines more often than not, a counter that has
+    /// not settled always.
+    public func prefetchEntry(database: Int, hash: UInt64) {
+        pointee.tables[database].prefetchEntry(hash, secondLineOffset: pointee.isSole ? 48 : 64)
     }
 }

@@ -130,7 +130,7 @@ struct Batch: ~Copyable {
         let hash = node.partitions[partition].pointee.hash(of: key)
         prepared[index].partition = partition
         prepared[index].hash = hash
-        node.partitions[partition].pointee.prefetchBucket(database: database, hash: hash)
+        node.partitions[partition].prefetchBucket(database: database, hash: hash)
     }
 
     @inline(__always)
@@ -140,7 +140,7 @@ struct Batch: ~Copyable {
         let locks = loop.shared.locks
         // Finding the entry reads the table, which another loop may be replacing: then it stays unfetched.
         guard isAlone || locks.tryAcquire(partition) else { return }
-        loop.node.partitions[partition].pointee.prefetchEntry(database: database, hash: prepared[index].hash)
+        loop.node.partitions[partition].prefetchEntry(database: database, hash: prepared[index].hash)
         if !isAlone { locks.release(partition) }
     }
 
