@@ -58,7 +58,7 @@ import Testing
             try stage.terminal.type(lines)
         }
         try stage.terminal.type("\u{3}")
-        try stage.terminal.wait(for: "^C")
+        try stage.terminal.wait(for: "^C", seconds: 60)
         try stage.run("DONE", shows: "(empty array)")
         #expect(count.load(ordering: .relaxed) < Self.lineCount / 2)
     }
