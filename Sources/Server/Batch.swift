@@ -134,14 +134,15 @@ struct Batch: ~Copyable {
     }
 
     @inline(__always)
-    private borrowing func prefetchEntry(_ index: Int, _ database: Int, isAlone: Bool, _ loop: EventLoop) {
+    private borrowing func prefetchEntry(_ index: Int, _ database: Int, _ loop: EventLoop) {
         let partition = prepared[index].partition
         guard partition >= 0 else { return }
         let locks = loop.shared.locks
-        // Finding the entry reads the table, which another loop may be replacing: then it stays unfetched.
-        guard isAlone || locks.tryAcquire(partition) else { return }
+        // Finding the entry reads the table, which another loop or a peer's frame may be replacing: then it stays
+        // unfetched.
+        guard locks.tryAcquire(partition) else { return }
         loop.node.partitions[partition].prefetchEntry(database: database, hash: prepared[index].hash)
-        if !isAlone { locks.release(partition) }
+        locks.release(partition)
     }
 
     @inline(__always)
@@ -152,14 +153,13 @@ struct Batch: ~Copyable {
         let reply = connection.reply
         let isWatched = loop.isWatched
         let database = session.pointee.database
-        let isAlone = loop.shared.mailboxes.count == 1
         if count > 1 {
-            for index in 0..<min(count, Self.entriesAhead) { prefetchEntry(index, database, isAlone: isAlone, loop) }
+            for index in 0..<min(count, Self.entriesAhead) { prefetchEntry(index, database, loop) }
         }
         loop.executor.startTiming()
         for index in 0..<count {
             let ahead = index + Self.entriesAhead
-            if ahead < count { prefetchEntry(ahead, database, isAlone: isAlone, loop) }
+            if ahead < count { prefetchEntry(ahead, database, loop) }
             let item = prepared[index]
             let arguments = Arguments(
                 ranges: connection.pointee.arguments.pointer(at: item.firstArgument), count: item.argumentCount,
