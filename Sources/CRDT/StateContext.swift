@@ -42,8 +42,14 @@ public struct StateContext: Sendable {
     func coversAll(upTo limit: Stamp, of other: StateContext) -> Bool {
         other.versions.stamps.allSatisfy { stamp in
             covers(stamp) || coverage(of: stamp.replica).asCut >= limit.asCut
-                || !settleCut.isZero && !knows(stamp.replica)
+                || takesPart(with: other) && !knows(stamp.replica)
         }
+    }
+
+    /// Whether the cuts there waited for this side. It need not have a cut itself: who has taken in somebody's fence had
+    /// all that was settled there by then, and is counted since.
+    private func takesPart(with other: StateContext) -> Bool {
+        !settleCut.isZero || fences.stamps.contains { !other.fences[$0.replica].isZero }
     }
 
     /// Whether a dot that is not here is to stay away: it was removed, or will be on arrival.

@@ -171,6 +171,33 @@ private let start = PartitionBench.start
         #expect((nodes[1].shown("s") == "{x,y,z} until -") != isFaulty, "\(nodes[1].shown("s"))")
     }
 
+    /// The receiver has no cut at all, and has never heard of the name under which the sender has written since: it has
+    /// the fence of somebody whom both know, so the sender's cut waited for it.
+    @Test(
+        "What has settled is one past for who has no cut yet, also where the other has a new name",
+        arguments: [true, false])
+    func onePastWithoutCut(hasFence: Bool) {
+        let nodes = pair()
+        func stamp(_ milliseconds: Int64, _ replica: Replica) -> Stamp {
+            let sinceEpoch = UInt64(start + milliseconds - Stamp.epochMilliseconds)
+            return Stamp(tick: sinceEpoch << Stamp.counterBits, replica: replica)
+        }
+        nodes[2].increment("n", 4, 1)
+        for frame in nodes[2].sent {
+            for node in nodes[..<2] { #expect(node.receive(frame, start + 4) == .applied) }
+        }
+        let cut = stamp(50, nodes[0].replica).asCut
+        let fences = Versions([stamp(60, nodes[2].replica)])
+        nodes[0].partition.pointee.adopt(cut: cut, settleCut: cut, fences: fences)
+        nodes[0].settle()
+        if hasFence { nodes[1].partition.pointee.adopt(cut: .zero, settleCut: .zero, fences: fences) }
+        nodes[0].partition.pointee.goOn(as: Replica(node: nodes[0].replica.node, generation: 1))
+        nodes[0].increment("n", 1, 72)
+        nodes[1].increment("n", 5, 71)
+        _ = nodes[1].take(from: nodes[0])
+        #expect((nodes[1].shown("n") == "'10' until -") == hasFence, "\(nodes[1].shown("n"))")
+    }
+
     /// A peer patches what has settled there, and so says what it had become: here it has not settled, because
     /// somebody walks over the partition and has written down already which writes his state covers.
     @Test(
