@@ -25,6 +25,9 @@ public enum RawFile {
 
     public static func length(_ file: Int32) -> Int { Int(a2_file_length(file)) }
 
+    /// Which file of its file system it is, and since when: a copy has another. 0 where that cannot be told.
+    public static func home(_ file: Int32) -> UInt64 { a2_file_home(file) }
+
     /// Bytes read, 0 at the end of the file.
     public static func read(
         _ file: Int32, at offset: Int, into bytes: UnsafeMutablePointer<UInt8>, count: Int

@@ -42,6 +42,8 @@ public protocol Disk {
 
     // `path` below is for the error's text alone.
     func length(_ file: DiskFile, path: String) throws(StorageError) -> Int
+    /// Which file of its file system it is, and since when: a copy has another. 0 where that cannot be told.
+    func home(_ file: DiskFile) -> UInt64
     /// Bytes read, 0 at the end of the file.
     func read(
         _ file: DiskFile, at offset: Int, into bytes: UnsafeMutablePointer<UInt8>, count: Int, path: String

@@ -94,6 +94,9 @@ public struct IdentityFile<D: Disk>: ~Copyable {
 
     deinit { disk.close(file) }
 
+    /// Where the file lies: a copy lies elsewhere. 0 where that cannot be told.
+    public var home: UInt64 { disk.home(file) }
+
     /// Makes `new` what the file says; durable on return. A failure is final.
     public mutating func write(_ new: Identity) throws(StorageError) {
         if isStopped { throw StorageError(.stopped, path, "closed after a failure") }

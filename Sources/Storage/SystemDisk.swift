@@ -46,6 +46,8 @@ public struct SystemDisk: Disk, Sendable {
         try check(RawFile.length(file.number), "look at", path)
     }
 
+    public func home(_ file: DiskFile) -> UInt64 { RawFile.home(file.number) }
+
     @inline(__always)
     public func read(
         _ file: DiskFile, at offset: Int, into bytes: UnsafeMutablePointer<UInt8>, count: Int, path: String

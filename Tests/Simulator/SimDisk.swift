@@ -163,6 +163,8 @@ public final class SimDisk: Disk {
         try node(file, path).current.count
     }
 
+    public func home(_ file: DiskFile) -> UInt64 { 0 }
+
     public func read(
         _ file: DiskFile, at offset: Int, into bytes: UnsafeMutablePointer<UInt8>, count: Int, path: String
     ) throws(StorageError) -> Int {

@@ -18,6 +18,8 @@ enum {
 };
 int a2_file_open(const char *_Nonnull path, int how, unsigned mode);
 int64_t a2_file_length(int descriptor);
+// Says which file of its file system it is, and when it was made: a copy has another. 0 where that cannot be told.
+uint64_t a2_file_home(int descriptor);
 ssize_t a2_read_at(int descriptor, void *_Nonnull bytes, size_t count, int64_t offset);
 ssize_t a2_write_at(int descriptor, const void *_Nonnull bytes, size_t count, int64_t offset);
 // Makes the file `length` bytes long at least and gives all of them room on the disk; new bytes read as zero.
