@@ -134,8 +134,8 @@ extension ReplicationPage {
         ),
         (
             "all generations of node … are used up",
-            "It lost its past four times while somebody was away. Bring back, or expel, the member that is away; or "
-                + "start the node with another --node-id."
+            "It lost its past again and again while somebody was away, and none of its names is free yet. Bring back, or "
+                + "expel, the member that is away; or start the node with another --node-id."
         ),
         (
             "… is behind the window: what it lacks is read from the log",

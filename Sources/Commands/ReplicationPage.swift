@@ -63,7 +63,8 @@ public enum ReplicationPage {
             "A node as the author of writes: its number and a generation, which is 0 and not shown at first. A node "
                 + "that has lost what it wrote, and cannot learn all of it from its peers, goes on as its next "
                 + "generation, so that no write is ever named like another: node 2 is replica 2, then 2.1. There are "
-                + "four."
+                + "four; one that was given up is free again once every member has all that was written under it, "
+                + "and all of that has settled."
         ),
         (
             "member",

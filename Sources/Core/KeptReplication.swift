@@ -2,14 +2,18 @@
 ///
 ///     members    the member table, as the message that tells it to peers
 ///     then, or nothing:
-///     version    u8 1
+///     version    u8 2
 ///     points     varint count, then replica(2) incarnation(16) position(8) each: how far of a peer's window everything is
 ///                on this disk
 ///     places     varint count, then window(8) log(8) each: where former positions of this node's own window stand in
 ///                its log
+///     unsure     u8 0 or 1: it took writes before everybody had said whether its name had been used before
+///     known      incarnation(16): as what the node is known; 0: as its directory says
+///     home       u64: where the identity lay when the node stopped in order, see `Disk.home`; 0: nobody knows
+///     closed     varint count, then replica(2) incarnation(16) each: rows of the table whose names are free again
 ///
-/// Who knows only of members reads no further. Of points and places of a later version nothing is taken: states bring
-/// what cannot be resumed.
+/// Version 1 ends behind the places. Who knows only of members reads no further. Of what is behind them in a later
+/// version nothing is taken: states bring what cannot be resumed.
 import Base
 import Replication
 
@@ -17,14 +21,23 @@ public struct KeptReplication: Equatable, Sendable {
     public var members: [MemberEntry]
     public var resumePoints: [HandshakeFacts.ResumePoint]
     public var places: [LogPlace]
+    public var isUnsure: Bool
+    /// Nil: that of the directory.
+    public var incarnation: UInt128?
+    public var home: UInt64
 
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
     private static let pointBytes = 26
     private static let placeBytes = 16
+    private static let nameBytes = 18
 
     public init(
-        members: [MemberEntry] = [], resumePoints: [HandshakeFacts.ResumePoint] = [], places: [LogPlace] = []
+        members: [MemberEntry] = [], resumePoints: [HandshakeFacts.ResumePoint] = [], places: [LogPlace] = [],
+        isUnsure: Bool = false, incarnation: UInt128? = nil, home: UInt64 = 0
     ) {
+        self.home = home
+        self.isUnsure = isUnsure
+        self.incarnation = incarnation
         self.members = members
         self.resumePoints = resumePoints
         self.places = places
@@ -32,7 +45,8 @@ public struct KeptReplication: Equatable, Sendable {
 
     public var encoded: [UInt8] {
         var bytes = ByteBuffer(capacity: 256)
-        bytes.append(.members(members))
+        // The table as version 1 has it.
+        bytes.append(.members(MemberTable.withoutClosing(members)))
         bytes.append(Self.version)
         bytes.append(varint: resumePoints.count)
         for point in resumePoints {
@@ -44,6 +58,15 @@ public struct KeptReplication: Equatable, Sendable {
         for place in places {
             bytes.append(littleEndian: place.window)
             bytes.append(littleEndian: place.log)
+        }
+        bytes.append(UInt8(isUnsure ? 1 : 0))
+        bytes.append(littleEndian: incarnation ?? 0)
+        bytes.append(littleEndian: home)
+        let closed = members.filter(\.isClosed)
+        bytes.append(varint: closed.count)
+        for entry in closed {
+            bytes.append(littleEndian: entry.replica.rawValue)
+            bytes.append(littleEndian: entry.incarnation)
         }
         return bytes.array
     }
@@ -58,8 +81,12 @@ public struct KeptReplication: Equatable, Sendable {
             else { return false }
             members = entries
             var reader = ByteReader(view.dropFirst(byteCount))
-            if reader.isAtEnd || reader.byte() != Self.version { return true }
-            return readPoints(&reader) && readPlaces(&reader) && reader.isAtEnd
+            if reader.isAtEnd { return true }
+            let version = reader.byte()
+            guard (1...Self.version).contains(version) else { return true }
+            guard readPoints(&reader), readPlaces(&reader) else { return false }
+            if version > 1, !readNames(&reader) { return false }
+            return reader.isAtEnd
         }
         guard isRead else { return nil }
     }
@@ -84,6 +111,24 @@ public struct KeptReplication: Equatable, Sendable {
         for _ in 0..<count {
             places.append(
                 LogPlace(window: reader.littleEndian(UInt64.self), log: reader.littleEndian(UInt64.self)))
+        }
+        return reader.isValid
+    }
+
+    private mutating func readNames(_ reader: inout ByteReader) -> Bool {
+        let flag = reader.byte()
+        let known = reader.littleEndian(UInt128.self)
+        home = reader.littleEndian(UInt64.self)
+        let count = reader.count()
+        guard reader.isValid, flag < 2, count <= reader.remaining / Self.nameBytes else { return false }
+        isUnsure = flag == 1
+        incarnation = known == 0 ? nil : known
+        for _ in 0..<count {
+            let number = reader.littleEndian(UInt16.self)
+            let incarnation = reader.littleEndian(UInt128.self)
+            let found = members.firstIndex { $0.replica.rawValue == number && $0.incarnation == incarnation }
+            guard let found else { return false }
+            members[found].isClosed = true
         }
         return reader.isValid
     }

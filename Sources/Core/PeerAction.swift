@@ -16,8 +16,9 @@ public enum PeerAction: Sendable {
     /// To be remembered over restarts with what is written next; nobody waits for it. `onceSynced`: they hold when all
     /// that has been entered into the log is on the disk, at the end of a process that ends in order.
     case noteResumePoints([HandshakeFacts.ResumePoint], onceSynced: Bool)
-    /// To be remembered before anything is written under it.
-    case keepReplica(Replica)
+    /// To be remembered before anything is written under it. `isUnsure`: not everybody has said whether the name has
+    /// been used before.
+    case keepReplica(Replica, incarnation: UInt128, isUnsure: Bool)
     /// One line.
     case log(LogSeverity, String)
 }

@@ -21,6 +21,8 @@ final class PeerLink {
     var handshake: Handshake
     /// Known and trusted since the handshake is over.
     var peer: PeerIdentity?
+    /// What both speak.
+    var protocolVersion = Handshake.lowestProtocol
     var isClosing = false
     /// Monotonic: when anything came in last.
     var heardMilliseconds: Int64
@@ -53,6 +55,12 @@ final class PeerLink {
     var isEstablished: Bool { peer != nil && !isClosing }
 
     func send(_ message: LinkMessage) { output.pointee.append(message) }
+
+    /// The member table, in the words of both.
+    func sendTable(_ entries: [MemberEntry]) {
+        let knowsClosing = protocolVersion >= Handshake.closedNamesProtocol
+        send(.members(knowsClosing ? entries : MemberTable.withoutClosing(entries)))
+    }
 
     /// The upstream's side: where we are in our own window, and what we owe the peer.
     struct Sending {

@@ -14,16 +14,22 @@ public struct RecoveredPast: Sendable {
     public var isWhole: Bool
     /// How far of each peer's window everything is on this disk.
     public var resumePoints: [HandshakeFacts.ResumePoint]
+    /// It took writes before everybody had said whether its name had been used before, and has not heard since.
+    public var isUnsure: Bool
+    /// As what the node is known where that is not what it began as.
+    public var incarnation: UInt128?
 
     public init(
         members: [MemberEntry] = [], cut: Stamp = .zero, settleCut: Stamp = .zero, isWhole: Bool = false,
-        resumePoints: [HandshakeFacts.ResumePoint] = []
+        resumePoints: [HandshakeFacts.ResumePoint] = [], isUnsure: Bool = false, incarnation: UInt128? = nil
     ) {
         self.members = members
         self.resumePoints = resumePoints
         self.cut = cut
         self.settleCut = settleCut
         self.isWhole = isWhole
+        self.isUnsure = isUnsure
+        self.incarnation = incarnation
     }
 }
 
@@ -39,6 +45,7 @@ extension Replicator {
         // A restored snapshot has no members, and what it holds is no news to those it was taken among.
         hasSharedPast = hasEverMet || executor.knowsOthers()
         past.isWhole = recovered.isWhole
+        past.isUnsure = recovered.isUnsure
         resumePoints = recovered.resumePoints
     }
 

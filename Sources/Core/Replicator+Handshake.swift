@@ -5,10 +5,11 @@ import Engine
 import Replication
 
 extension Replicator {
-    /// Who we say we are: the generation may have changed since the start.
+    /// Who we say we are: the name may have changed since the start.
     var identity: PeerIdentity {
         var identity = settings.identity
         identity.replica = replica
+        identity.incarnation = incarnation
         return identity
     }
 
@@ -109,6 +110,7 @@ extension Replicator {
         }
         if let welcome { link.send(welcome) }
         link.peer = peer.identity
+        link.protocolVersion = peer.protocolVersion
         change(replica) {
             if link.isUpstream { $0.upstream = link.number } else { $0.downstream = link.number }
         }

@@ -32,7 +32,12 @@ extension Replicator {
     }
 
     /// We have left, or were expelled: nobody would link with us.
-    var isGone: Bool { members.entry(of: replica, incarnation: settings.incarnation)?.status.isGone == true }
+    var isGone: Bool { members.entry(of: replica, incarnation: incarnation)?.status.isGone == true }
+
+    /// A row of the table that speaks of this node, by whatever name.
+    func isOurs(_ entry: MemberEntry) -> Bool {
+        entry.replica.node == replica.node && Incarnation.isOfOneDirectory(entry.incarnation, incarnation)
+    }
 
     /// Somebody links to us, so he can be reached: no reason to wait.
     func dialAtOnce(_ identity: PeerIdentity, _ now: Moment) {

@@ -54,7 +54,7 @@ extension Replicator {
     func tellTable() {
         // Whoever asks here sees it with the next turn.
         nextReportMilliseconds = 0
-        for link in links where link.isEstablished { link.send(.members(members.entries)) }
+        for link in links where link.isEstablished { link.sendTable(members.entries) }
     }
 
     /// A peer's table.
@@ -95,7 +95,7 @@ extension Replicator {
         let others = members.present.map(\.replica).filter { $0 != replica }
         for link in links where link.isEstablished && !link.isUpstream {
             // The peer answers once it knows what we do, and applies no frame of the replica any more either.
-            link.send(.members(members.entries))
+            link.sendTable(members.entries)
             link.send(.versionsRequest)
         }
         // Nobody to ask: whoever comes later is compared with anyway.
@@ -119,7 +119,9 @@ extension Replicator {
 
     /// We have been expelled, or another node has taken our place.
     func noteOwnEntry(_ now: Moment) {
-        guard let entry = members.entry(of: replica, incarnation: settings.incarnation), entry.status.isGone, !isOut
+        // Whoever was expelled is, whatever it has called itself since.
+        let expelled = members.entries.first { isOurs($0) && $0.status == .expelled }
+        guard let entry = expelled ?? members.entry(of: replica, incarnation: incarnation), entry.status.isGone, !isOut
         else { return }
         isOut = true
         past.isAsking = false
@@ -134,7 +136,7 @@ extension Replicator {
     /// would get what we write from here on. The disk remembers it.
     func noteShutOut(by refusal: Refusal, _ now: Moment) {
         guard refusal.code == .expelled, !isLeaving,
-            var own = members.entry(of: replica, incarnation: settings.incarnation), !own.status.isGone
+            var own = members.entry(of: replica, incarnation: incarnation), !own.status.isGone
         else { return }
         log(.warning, "a peer refuses this node: \(refusal.text)")
         own.status = .expelled
@@ -151,6 +153,38 @@ extension Replicator {
             if missing.isEmpty, members.promote(entry.replica) { isChanged = true }
         }
         if isChanged { tellTable() }
+    }
+
+    // MARK: names that are free again
+
+    /// Of who is gone everybody has everything once nobody counts him any more, and all of that is on everybody's disk
+    /// and has settled once the settle cut has passed this moment: the name may be taken up again.
+    func closeDepartures() {
+        for entry in members.entries where entry.status > .replaced && !entry.isClosed {
+            let gone = entry.replica
+            guard members.current(gone) == entry, !members.isForcedOut(gone) else { continue }
+            let missing = members.missingAcknowledgements(
+                ofDeparture: gone, own: replica, counted: stability.counted, announced: announcements)
+            let seen = closings.first { $0.replica == gone }
+            guard missing.isEmpty else {
+                closings.removeAll { $0.replica == gone }
+                continue
+            }
+            guard let seen else {
+                let latest = max(executor.latestMomentMilliseconds(), horizon.unixMilliseconds)
+                closings.append((replica: gone, unixMilliseconds: latest))
+                continue
+            }
+            guard stability.settleCut.unixMilliseconds > seen.unixMilliseconds, hasSettled(gone), members.close(gone)
+            else { continue }
+            closings.removeAll { $0.replica == gone }
+            log(.notice, "all that \(entry.label) wrote has settled everywhere: its name is free")
+            tellTable()
+        }
+    }
+
+    private func hasSettled(_ gone: Replica) -> Bool {
+        (0..<Slots.partitionCount).allSatisfy { executor.versions($0)[gone] <= stability.settleCut }
     }
 
     // MARK: leaving and expelling

@@ -107,7 +107,9 @@ extension Replicator {
         let hasPast = (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
         // Who has met somebody in a former life may have written, told him, and lost all of it with the log's tail.
         let mayHavePast = hasPast || hasCluster
-        past.isUnsure = !isSure && !past.isWhole
+        // The disk may have all that was written under a name that another life had had before.
+        let wasUnsure = past.isUnsure
+        past.isUnsure = !isSure && (wasUnsure || !past.isWhole)
         if !isSure, past.isWhole {
             log(.notice, "not all peers have answered; the disk has all that this node wrote: it takes writes now")
         } else if !isSure, mayHavePast || isKnownUnderAnotherIncarnation {
@@ -124,6 +126,7 @@ extension Replicator {
         } else {
             log(.notice, "all peers have answered: this node takes writes\(hasPast ? ", its own past recovered" : "")")
         }
+        if replica == former, past.isUnsure != wasUnsure { keepName(replica) }
         // A new name is on the disk by the next turn, and nothing is written under it before.
         node.writeGate = .asksForPast
         past.opensNext = true
@@ -140,7 +143,7 @@ extension Replicator {
     }
 
     private var isKnownUnderAnotherIncarnation: Bool {
-        members.entries.contains { $0.replica == replica && $0.incarnation != settings.incarnation }
+        members.entries.contains { $0.replica == replica && $0.incarnation != incarnation }
     }
 
     /// Nobody has answered, so nobody can say which generations there have been: any but the first, which was the
@@ -155,25 +158,47 @@ extension Replicator {
 
     private func goOnAsNextGeneration(_ now: Moment) -> Bool {
         let former = replica
-        let free = (0..<4).map { Replica(node: settings.nodeNumber, generation: UInt8($0)) }.first { candidate in
-            members.current(candidate) == nil
-                && !(0..<Slots.partitionCount).contains { !executor.versions($0)[candidate].isZero }
-        }
-        guard let free else {
+        guard let next = nextName else {
             node.writeGate = WriteGate(
-                "READONLY a2 has lost its past four times as node \(settings.nodeNumber): start it with another "
-                    + "--node-id, or bring back the peers that know what it wrote")
-            log(.error, "all generations of node \(settings.nodeNumber) are used up: it takes no writes")
+                "READONLY a2 has lost its past too often as node \(settings.nodeNumber): bring back the peers that know "
+                    + "what it wrote or expel them (A2.EXPEL), or start it with another --node-id")
+            log(
+                .error,
+                "all generations of node \(settings.nodeNumber) are used up: it takes no writes before it has reached all "
+                    + "peers")
             return false
         }
-        log(.warning, "not all peers have answered: node \(former) goes on as \(free), so that no stamp is used twice")
-        goOn(as: free, now)
+        let kind = members.current(next) == nil ? "" : ", a name that is free again"
+        log(
+            .warning,
+            "not all peers have answered: node \(former) goes on as \(next)\(kind), so that no stamp is used twice")
+        goOn(as: next, now)
         return true
+    }
+
+    /// A name that was never used, or else one that is free again: that only where somebody has told us all that was
+    /// written under it.
+    private var nextName: Replica? {
+        let names = (0..<4).map { Replica(node: settings.nodeNumber, generation: UInt8($0)) }
+        let unused = names.first { name in
+            members.current(name) == nil
+                && !(0..<Slots.partitionCount).contains { !executor.versions($0)[name].isZero }
+        }
+        let freed = names.first { name in
+            members.isFree(name) && targets.contains { hasTold($0) }
+        }
+        return faults.contains(.prefersFreedNames) ? freed ?? unused : unused ?? freed
+    }
+
+    /// The disk is to know it before anything is written.
+    private func keepName(_ name: Replica) {
+        actions.append(.keepReplica(name, incarnation: incarnation, isUnsure: past.isUnsure))
     }
 
     private func goOn(as free: Replica, _ now: Moment) {
         let former = replica
-        actions.append(.keepReplica(free))
+        if members.isFree(free) { incarnation = Incarnation.next(incarnation) }
+        keepName(free)
         executor.enter(.goesOn(as: free))
         for partition in 0..<Slots.partitionCount { executor.goOn(partition, as: free) }
         node.goOn(as: free)

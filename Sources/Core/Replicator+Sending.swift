@@ -20,7 +20,7 @@ extension Replicator {
             link.sending.cursor = node.window.end
             link.send(.jumped(position: link.sending.cursor))
         }
-        link.send(.members(members.entries))
+        link.sendTable(members.entries)
         sendVersions(link)
     }
 

@@ -26,6 +26,7 @@ extension Replicator {
             + (isBusy ? settings.timing.heartbeatBusyMilliseconds : settings.timing.heartbeatIdleMilliseconds)
         guard isCounting else { return }
         raiseFences(now)
+        raiseFencesOfGone()
         enterFences()
         positionAtHeartbeat = node.window.end
         // Whatever was written up to the fence stands before this position.
@@ -77,6 +78,21 @@ extension Replicator {
         if isLeaving, leavingFence == nil { leavingFence = fences[replica] }
     }
 
+    /// Of who is gone and counted by nobody nothing comes any more: what has been applied here of all who count, has been of
+    /// him. Should his name be taken up again, that is above every cut, and what is settled here is told from it.
+    private func raiseFencesOfGone() {
+        let counted = stability.counted
+        // Alone we have compared with nobody.
+        guard counted.contains(where: { $0 != replica }) else { return }
+        guard let lowest = counted.map({ fences[$0].tick }).min(), lowest > 0,
+            !faults.contains(.leavesFencesOfGone)
+        else { return }
+        for gone in members.replicas where members.current(gone)?.status.isGone == true {
+            if counted.contains(gone) || members.isForcedOut(gone) { continue }
+            fences.advance(to: Stamp(tick: lowest, replica: gone))
+        }
+    }
+
     /// A life after a crash begins where the stamps end that this one has reserved: what is promised beyond, it would
     /// not keep.
     private var reservedTick: UInt64 {
@@ -93,9 +109,10 @@ extension Replicator {
         writeLater(than: max(heartbeat.cut.tick, heartbeat.fenceTick))
     }
 
-    /// What a peer has applied of ours, on its disk or not.
+    /// What a peer has applied of ours, on its disk or not; under whatever name, because we may go on under one that has
+    /// been used before.
     func keepFormerPromise(in applied: [AppliedFence]) {
-        let former = applied.first { $0.replica == replica }?.tick ?? 0
+        let former = applied.filter { $0.replica.node == replica.node }.map(\.tick).max() ?? 0
         if former > max(fences[replica].tick, past.promisedTick) { writeLater(than: former) }
     }
 
@@ -111,6 +128,7 @@ extension Replicator {
         let applied = Versions(heartbeat.applied.map { Stamp(tick: $0.tick, replica: $0.replica) })
         recount()
         promoteJoiners()
+        closeDepartures()
         stability.note(applied: applied, cut: heartbeat.cut, by: peer.replica)
         adoptsCuts = true
         // Without a fence it says nothing of how far its stream has come.

@@ -26,6 +26,8 @@ public final class Replicator<Lending: PartitionLending> {
 
     var members = MemberTable()
     var departures: [Departure] = []
+    /// Who is gone and counted by nobody any more, and the latest that was known here when that was seen first.
+    var closings: [(replica: Replica, unixMilliseconds: Int64)] = []
     var detector: FailureDetector
     var nextDetectionMilliseconds: Int64 = 0
     /// Since when members have been dead.
@@ -92,6 +94,8 @@ public final class Replicator<Lending: PartitionLending> {
     var repair = RepairPlan()
     var comparison = DigestComparison()
     var past = OwnPast()
+    /// The one of our directory under which we are known.
+    var incarnation: UInt128
     var counters = ReplicationCounters()
     var nextReportMilliseconds: Int64 = 0
     /// Whoever may knock may knock often; those who at least speak our protocol are not lost among the others.
@@ -107,6 +111,7 @@ public final class Replicator<Lending: PartitionLending> {
     ) {
         self.settings = settings
         self.node = node
+        incarnation = recovered.incarnation ?? settings.incarnation
         var random = random
         executor = Executor(
             node: node, lending: lending, statistics: statistics, random: SeededRandom(seed: random.next()))
@@ -125,6 +130,10 @@ public final class Replicator<Lending: PartitionLending> {
         setClock(now)
         clockGuard = ClockGuard(now, limitMilliseconds: settings.timing.clockLeadMilliseconds)
         members.admit(identity)
+        // The process may have ended between taking a name and giving up the one before.
+        for former in members.present where isOurs(former) && former.replica != replica {
+            members.leave(former.replica)
+        }
         recount()
         for address in settings.seeds { addTarget(address) }
         for entry in members.present where entry.replica.node != replica.node { addTarget(entry.address) }

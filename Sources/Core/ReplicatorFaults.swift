@@ -29,6 +29,11 @@ public struct ReplicatorFaults: OptionSet, Sendable {
     public static let countsMetOnly = ReplicatorFaults(rawValue: 512)
     /// What is announced to have been applied is on the disk, but not that it was announced.
     public static let forgetsFences = ReplicatorFaults(rawValue: 1024)
+    /// Fences of who is gone stay where he left them.
+    public static let leavesFencesOfGone = ReplicatorFaults(rawValue: 4096)
+
+    /// No rule: names that are free again are taken before those never used, so that it happens at all.
+    public static let prefersFreedNames = ReplicatorFaults(rawValue: 2048)
 }
 
 extension Replicator {

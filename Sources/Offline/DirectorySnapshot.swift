@@ -100,13 +100,9 @@ final class DirectorySnapshot: SnapshotSource {
         }
         progress.end()
         framesReplayed = replayer.framesReplayed
-        let generation = max(latest.generation, replayer.replica.generation)
-        replayer.finish(
-            as: Replica(node: latest.node, generation: generation),
-            leaseMilliseconds: Int64(identity.leaseUnixMilliseconds))
+        replayer.finish(as: latest, leaseMilliseconds: Int64(identity.leaseUnixMilliseconds))
         origin = SnapshotOrigin(
-            replica: Replica(node: latest.node, generation: generation),
-            countsOthers: origin.countsOthers || !partitions[0].pointee.isSole)
+            replica: latest, countsOthers: origin.countsOthers || !partitions[0].pointee.isSole)
     }
 
     func forEachSection(_ body: SectionBody) throws(ToolFailure) -> SnapshotFooter {

@@ -37,7 +37,9 @@ public enum HandshakeRole: Sendable {
 
 public struct Handshake: Sendable {
     public static let lowestProtocol: UInt8 = 1
-    public static let highestProtocol: UInt8 = 1
+    public static let highestProtocol: UInt8 = 2
+    /// From here on the member table says which names are closed.
+    public static let closedNamesProtocol: UInt8 = 2
 
     private enum State: Sendable {
         case start

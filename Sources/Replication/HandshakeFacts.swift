@@ -49,7 +49,9 @@ public struct HandshakeFacts: Sendable {
     /// It has written under a name that another incarnation has used: its stamps would pass for the other's.
     func checkPast(_ theirs: PeerIdentity, isUnsure: Bool) throws(Refusal) {
         guard isUnsure,
-            table.entries.contains(where: { $0.replica == theirs.replica && $0.incarnation != theirs.incarnation })
+            table.entries.contains(where: {
+                $0.replica == theirs.replica && $0.incarnation != theirs.incarnation && !$0.isClosed
+            })
         else { return }
         throw Refusal(
             .otherHistory,
@@ -61,7 +63,8 @@ public struct HandshakeFacts: Sendable {
     /// of it.
     func knows(_ theirs: PeerIdentity) -> Bool {
         table.entries.contains {
-            $0.replica.node == theirs.replica.node && $0.incarnation == theirs.incarnation
+            $0.replica.node == theirs.replica.node
+                && Incarnation.isOfOneDirectory($0.incarnation, theirs.incarnation)
         }
     }
 
@@ -78,7 +81,8 @@ public struct HandshakeFacts: Sendable {
     private func checkGone(_ theirs: PeerIdentity) throws(Refusal) {
         // Whatever generation of itself it goes on as: it was the process that was expelled.
         let expelled = table.entries.first {
-            $0.replica.node == theirs.replica.node && $0.incarnation == theirs.incarnation && $0.status == .expelled
+            $0.replica.node == theirs.replica.node && $0.status == .expelled
+                && Incarnation.isOfOneDirectory($0.incarnation, theirs.incarnation)
         }
         guard let entry = expelled ?? table.entry(of: theirs.replica, incarnation: theirs.incarnation),
             entry.status.isGone
@@ -114,8 +118,7 @@ public struct HandshakeFacts: Sendable {
     /// `other` is running now: nobody else may have its node id, or a copy of its data directory.
     private static func checkDuplicate(_ theirs: PeerIdentity, _ other: PeerIdentity) throws(Refusal) {
         let isSameNode = theirs.replica.node == other.replica.node
-        let isSameIncarnation = theirs.incarnation == other.incarnation
-        if isSameIncarnation {
+        if Incarnation.isOfOneDirectory(theirs.incarnation, other.incarnation) {
             if isSameNode, theirs.address == other.address { return }
             throw Refusal(
                 .duplicateNode,

@@ -57,13 +57,16 @@ public struct MemberEntry: Equatable, Sendable {
     public var cut: Stamp
     /// An expel that waits for nobody's acknowledgement.
     public var isForced: Bool
+    /// It is gone, every member has all that it wrote, and all of that has settled: the name is free again, for another
+    /// incarnation.
+    public var isClosed: Bool
     /// Where clients reach the node, on the same host; 0: not told.
     public var clientPort: UInt16
 
     public init(
         replica: Replica, incarnation: UInt128, name: String, region: String, address: PeerAddress,
         status: MemberStatus = .joining, epoch: UInt64 = 1, cut: Stamp = .zero, isForced: Bool = false,
-        clientPort: UInt16 = 0
+        isClosed: Bool = false, clientPort: UInt16 = 0
     ) {
         self.replica = replica
         self.incarnation = incarnation
@@ -74,6 +77,7 @@ public struct MemberEntry: Equatable, Sendable {
         self.epoch = epoch
         self.cut = cut
         self.isForced = isForced
+        self.isClosed = isClosed
         self.clientPort = clientPort
     }
 
@@ -108,6 +112,7 @@ public struct MemberEntry: Equatable, Sendable {
         status = max(status, other.status)
         cut = max(cut, other.cut)
         isForced = isForced || other.isForced
+        isClosed = isClosed || other.isClosed
     }
 
     private func isDetailsOlder(than other: MemberEntry) -> Bool {

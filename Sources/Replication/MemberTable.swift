@@ -154,6 +154,26 @@ public struct MemberTable: Equatable, Sendable {
         return merge(changed)
     }
 
+    /// All have what a replica that is gone wrote, and it has settled; see `MemberEntry.isClosed`.
+    @discardableResult
+    public mutating func close(_ replica: Replica) -> Bool {
+        guard var entry = current(replica), entry.status.isGone, !entry.isClosed else { return false }
+        entry.isClosed = true
+        return merge([entry])
+    }
+
+    /// For those who know nothing of names that are free again.
+    public static func withoutClosing(_ entries: [MemberEntry]) -> [MemberEntry] {
+        entries.map { entry in
+            var entry = entry
+            entry.isClosed = false
+            return entry
+        }
+    }
+
+    /// Whether somebody may go on under the name, as another incarnation.
+    public func isFree(_ replica: Replica) -> Bool { current(replica)?.isClosed == true }
+
     /// Epochs come from peers too: one that cannot grow stays.
     private static func next(_ epoch: UInt64) -> UInt64 { epoch == .max ? epoch : epoch + 1 }
 }

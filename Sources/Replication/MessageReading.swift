@@ -233,10 +233,11 @@ extension ByteReader {
         guard let status = MemberStatus(rawValue: byte()) else { return nil }
         let epoch = varint()
         let cut = Stamp(rawValue: littleEndian(UInt64.self))
-        guard let isForced = flag() else { return nil }
+        let flags = byte()
+        guard flags < 4 else { return nil }
         return MemberEntry(
             replica: replica, incarnation: incarnation, name: name, region: region, address: address, status: status,
-            epoch: epoch, cut: cut, isForced: isForced, clientPort: clientPort)
+            epoch: epoch, cut: cut, isForced: flags & 1 != 0, isClosed: flags & 2 != 0, clientPort: clientPort)
     }
 
     /// Ascending by replica, as `Versions` has them.

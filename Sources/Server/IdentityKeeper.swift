@@ -56,8 +56,13 @@ final class IdentityKeeper: @unchecked Sendable {
 
     func note(_ places: [LogPlace]) { lock.withLock { _ in kept.places = places } }
 
-    func keep(_ replica: Replica) throws(StorageError) {
-        try change { $0.owner.generation = UInt32(replica.generation) }
+    func keep(_ replica: Replica, incarnation: UInt128, isUnsure: Bool) throws(StorageError) {
+        try change {
+            kept.isUnsure = isUnsure
+            kept.incarnation = incarnation
+            $0.owner.generation = UInt32(replica.generation)
+            $0.members = kept.encoded
+        }
     }
 
     private func change(_ body: (inout Identity) -> Void) throws(StorageError) {

@@ -70,8 +70,12 @@ final class LogPost: Sendable {
         do throws(StorageError) { try keeper.keep(members) } catch { die(error) }
     }
 
-    func keep(_ replica: Replica) {
-        do throws(StorageError) { try keeper.keep(replica) } catch { die(error) }
+    func keep(_ replica: Replica, incarnation: UInt128, isUnsure: Bool) {
+        do throws(StorageError) {
+            try keeper.keep(replica, incarnation: incarnation, isUnsure: isUnsure)
+        } catch {
+            die(error)
+        }
     }
 
     /// A disk that fails is told of, and then nothing is promised any more.

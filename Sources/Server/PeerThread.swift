@@ -169,7 +169,8 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
                 case .keepMembers(let members): shared.log?.keep(members)
                 case .noteResumePoints(let points, let onceSynced):
                     shared.log?.keeper.note(points, onceSynced: onceSynced)
-                case .keepReplica(let replica): shared.log?.keep(replica)
+                case .keepReplica(let replica, let incarnation, let isUnsure):
+                    shared.log?.keep(replica, incarnation: incarnation, isUnsure: isUnsure)
                 case .log(let severity, let text): log(severity, text)
                 }
             }

@@ -109,10 +109,9 @@ final class Store: Sendable {
             start: found.start.from, origin: origin, replica: replica,
             leaseMilliseconds: Int64(identity.leaseUnixMilliseconds))
         let load = try loader.load(threads: Thread.coreCount, nowMilliseconds: SystemClock.wallMilliseconds)
-        shared.node.goOn(as: load.replica)
+        shared.node.goOn(as: replica)
         do throws(StorageError) {
-            if load.replica != replica { try keeper.keep(load.replica) }
-            try beginWriting(found.log, load.replica, settings)
+            try beginWriting(found.log, settings)
         } catch {
             throw .storage(error)
         }
@@ -175,14 +174,10 @@ final class Store: Sendable {
         return origin
     }
 
-    private func beginWriting(
-        _ log: RecoveredLog, _ replica: Replica, _ settings: Settings
-    ) throws(StorageError) {
-        var owner = identity.owner
-        owner.generation = UInt32(replica.generation)
+    private func beginWriting(_ log: RecoveredLog, _ settings: Settings) throws(StorageError) {
         try writing.withLock { (writing) throws(StorageError) in
             writing.writer = try LogWriter.open(
-                continuing: log, in: directory.value, owner: owner,
+                continuing: log, in: directory.value, owner: identity.owner,
                 segmentBytes: settings.integer(.logSegmentBytes))
         }
     }

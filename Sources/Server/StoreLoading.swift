@@ -13,7 +13,6 @@ import Synchronization
 
 /// What a load has come to.
 struct StoreLoad: Sendable {
-    var replica: Replica
     var cut = Stamp.zero
     var settleCut = Stamp.zero
     var framesReplayed = 0
@@ -55,10 +54,9 @@ struct StoreLoader {
             }
         }
         for thread in threads { thread.join() }
-        var sum = StoreLoad(replica: replica)
+        var sum = StoreLoad()
         for result in results.withLock({ $0 }) {
             let part = try result.get()
-            sum.replica = part.replica
             sum.cut = max(sum.cut, part.cut)
             sum.settleCut = max(sum.settleCut, part.settleCut)
             sum.framesReplayed += part.framesReplayed
@@ -83,11 +81,9 @@ struct StoreLoader {
                 }
             }
         }
-        // A name that was taken after the last the log tells of has never written anything.
-        let latest = max(replica.generation, replayer.replica.generation)
-        let name = Replica(node: replica.node, generation: latest)
-        replayer.finish(as: name, leaseMilliseconds: leaseMilliseconds)
-        var result = StoreLoad(replica: name)
+        // The identity has a name before anything is written under it, and one that only the log tells of never was.
+        replayer.finish(as: replica, leaseMilliseconds: leaseMilliseconds)
+        var result = StoreLoad()
         (result.cut, result.settleCut) = replayer.cuts
         result.framesReplayed = replayer.framesReplayed
         return result

@@ -16,9 +16,11 @@ private func identity(
 private let secret = Array("a secret of the cluster".utf8)
 
 private func dialler(
-    _ identity: PeerIdentity, secret: [UInt8] = secret, nonce: UInt128 = 11, protocols: ClosedRange<UInt8> = 1...1
+    _ identity: PeerIdentity, secret: [UInt8] = secret, nonce: UInt128 = 11, isUnsure: Bool = false,
+    protocols: ClosedRange<UInt8> = 1...1
 ) -> Handshake {
-    Handshake(.dialler, identity: identity, secret: secret, nonce: nonce, protocols: protocols)
+    Handshake(
+        .dialler, identity: identity, secret: secret, nonce: nonce, isUnsure: isUnsure, protocols: protocols)
 }
 
 private func acceptor(
@@ -144,6 +146,27 @@ private func answer(_ handshake: inout Handshake, _ message: LinkMessage) throws
         let expected = Refusal(.protocolVersion, text)
         #expect(ending.acceptor == .refused(expected, isTheirs: false, send: .refuse(expected)))
         #expect(ending.dialler == .refused(expected, isTheirs: true, send: nil))
+    }
+
+    @Test("Who is unsure of its name is refused where another incarnation had it, unless that name is free again")
+    func unsure() throws {
+        let (one, two) = (try identity(1), try identity(2))
+        var former = one
+        former.incarnation += 1
+        var table = MemberTable()
+        table.admit(former)
+        func isRefused(isUnsure: Bool) -> Bool {
+            var dialling = dialler(one, isUnsure: isUnsure)
+            var accepting = acceptor(two)
+            let ending = run(&dialling, &accepting, acceptorFacts: HandshakeFacts(table: table))
+            if case .refused(let refusal, _, _) = ending.acceptor { return refusal.code == .otherHistory }
+            return false
+        }
+        #expect(isRefused(isUnsure: true) && !isRefused(isUnsure: false))
+        table.leave(one.replica)
+        #expect(isRefused(isUnsure: true))
+        table.close(one.replica)
+        #expect(!isRefused(isUnsure: true))
     }
 
     @Test("An acceptor cannot talk a dialler into a version it does not speak")

@@ -166,6 +166,8 @@ extension Cluster {
             let latest = node.core.partition(partition).pointee.latestOwnStamp
             guard latest.replica == node.replica, !latest.isZero, chains[node.replica, partition]?.latest != latest
             else { continue }
+            // A name that had been used before and is free again: its next frame tells what was lost of it.
+            guard isRestamped || chains[node.replica, partition] == nil else { continue }
             if isRestamped { loseUnrecovered(index, node, partition) }
             chains[node.replica, partition] = Chains.Chain(
                 replica: node.replica, partition: partition, life: (index, node.life), latest: latest,

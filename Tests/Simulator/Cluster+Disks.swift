@@ -63,6 +63,8 @@ extension Cluster {
         }
         past.isWhole = disk.isWhole
         past.resumePoints = disk.resumePoints
+        past.isUnsure = disk.isUnsure
+        past.incarnation = disk.knownIncarnation
         if let kept = KeptReplication(disk.members) {
             past.members = kept.members
         } else {

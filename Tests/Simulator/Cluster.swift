@@ -15,6 +15,9 @@ public final class Cluster {
     /// What every node remembers of this key is told at every check.
     public var watchedKey: [UInt8]?
 
+    /// Names that are free again are taken up in every other run, where that may be.
+    private let prefersFreedNames: Bool
+
     public struct Counts: Sendable {
         public var milliseconds: Int64 = 0
         public var turns = 0
@@ -25,6 +28,9 @@ public final class Cluster {
         public var joins = 0
         public var departures = 0
         public var generations = 0
+        /// Names that became free again, and that were taken up.
+        public var namesFreed = 0
+        public var namesTaken = 0
         public var jumps = 0
         public var logReads = 0
         public var statesJoined = 0
@@ -48,6 +54,8 @@ public final class Cluster {
             left.joins += right.joins
             left.departures += right.departures
             left.generations += right.generations
+            left.namesFreed += right.namesFreed
+            left.namesTaken += right.namesTaken
             left.jumps += right.jumps
             left.logReads += right.logReads
             left.statesJoined += right.statesJoined
@@ -103,6 +111,7 @@ public final class Cluster {
     public init(seed: UInt64, plan: ClusterPlan) {
         self.plan = plan
         random = SeededRandom(seed: seed)
+        prefersFreedNames = seed % 2 == 0
         workload = Workload(random: SeededRandom(seed: random.next()))
         cuts = Array(repeating: Array(repeating: false, count: Self.nodesMax), count: Self.nodesMax)
         delays = []
@@ -237,7 +246,7 @@ public final class Cluster {
         note("node \(slots[index].number) starts, life \(node.life), seeds \(seeds.map { slots[$0].number })")
         #if DEBUG
             if !plan.mergeFaults.isEmpty { node.core.leaveOut(plan.mergeFaults) }
-            node.replicator.leaveOut(plan.faultsOfReplication)
+            node.replicator.leaveOut(plan.faultsOfReplication.union(prefersFreedNames ? .prefersFreedNames : []))
         #endif
         node.replicator.start(moment(index))
         obey(index)
@@ -294,13 +303,17 @@ public final class Cluster {
                     }
                 case .noteResumePoints(let points, let onceSynced):
                     if !onceSynced { slots[index].disk?.resumePoints = points }
-                case .keepReplica(let replica):
+                case .keepReplica(let replica, let incarnation, let isUnsure):
                     if !plan.faultsOfDisk.contains(.forgetsGeneration) { slots[index].disk?.replica = replica }
+                    slots[index].disk?.knownIncarnation = incarnation
+                    slots[index].disk?.isUnsure = isUnsure
                 case .log(let severity, let text):
                     node.lines.append(ClusterNode.Line(severity: severity, text: text))
                     note("\(slots[index].number) \(severity): \(text)")
                     if text.hasSuffix("counts as written now") { noteName(index, node, isRestamped: true) }
                     if text.hasPrefix("everybody in reach has what this node wrote") { checkFarewell(index, node) }
+                    if text.contains("its name is free") { counts.namesFreed += 1 }
+                    if text.contains("a name that is free again") { counts.namesTaken += 1 }
                     noteRefusal(index, node, text)
                     obeyOperator(index, node, text)
                     if severity == .error, !isExpected(text) { fail("node \(slots[index].number) says: \(text)") }
@@ -317,6 +330,8 @@ public final class Cluster {
             default: false
             }
         let isOfOperator = plan.durablePercent > 0 && text.hasPrefix("this node has left")
+        // All come back in the end, and then it writes.
+        if text.hasPrefix("all generations of node") { return true }
         return isOfPlan || isOfOperator || text.hasPrefix("this node was expelled")
             || text.hasPrefix("this node was replaced")
     }

@@ -51,6 +51,8 @@ struct ClusterDisk {
     var replica: Replica
     var members: [UInt8] = []
     var resumePoints: [HandshakeFacts.ResumePoint] = []
+    var isUnsure = false
+    var knownIncarnation: UInt128?
     var leaseMilliseconds: Int64 = 0
     /// All that was told to anybody is on the disk.
     var isWhole = false

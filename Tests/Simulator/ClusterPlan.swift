@@ -34,6 +34,8 @@ public struct ClusterPlan: Sendable {
         case slowWalks
         /// Some keep a log and some do not.
         case mixed
+        /// Nodes lose their past again and again, for so long that the names they gave up are free again and taken up.
+        case names
         /// Logs, snapshots, and all that else can go wrong.
         case diskEverything
     }
@@ -115,6 +117,12 @@ public struct ClusterPlan: Sendable {
             startsApart = true
             bigValues = true
         case .disks, .snapshots, .slowWalks, .mixed, .diskEverything: setUpDisks()
+        case .names:
+            durablePercent = 60
+            milliseconds = 90_000
+            clientMilliseconds = 60
+            disturbMilliseconds = 2000
+            faults = [(.crash, 3), (.isolate, 2), (.cut, 1)]
         }
     }
 

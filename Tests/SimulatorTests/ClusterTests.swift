@@ -58,6 +58,9 @@ private func environment(_ name: String) -> UInt64? {
             }
         }
         if getenv("A2_SIM_COUNTS") != nil { print(profile, counts) }
+        if profile == .names, Self.seeds > 5, getenv("A2_SIM_SEED") == nil {
+            #expect(counts.namesFreed > 0 && counts.namesTaken > 0)
+        }
     }
 
     /// Schedules that have gone wrong once, and why. A change of the simulator's dice makes others of them.

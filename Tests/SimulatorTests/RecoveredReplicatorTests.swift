@@ -70,6 +70,111 @@ import Wire
         #expect(desk.node.core.node.writeGate == nil)
     }
 
+    /// All four names of node 1 are taken: one by this incarnation, the others by its former self.
+    private static func usedUp(closing: Replica?) throws -> RecoveredPast {
+        var table = MemberTable()
+        for generation in UInt8(1)..<4 {
+            var former = try Desk().node.settings.identity
+            former.replica = Replica(node: 1, generation: generation)
+            former.incarnation = 5
+            table.admit(former)
+            table.leave(former.replica)
+        }
+        if let closing { table.close(closing) }
+        for entry in try past(of: Desk()).members { table.merge([entry]) }
+        return RecoveredPast(members: table.entries)
+    }
+
+    @Test("Where all names are used up, one that is free again is taken, but not before a peer has told all it has")
+    func reusedName() throws {
+        let free = Replica(node: 1, generation: 2)
+        for (closing, isReached) in [(nil, true), (free, false), (free, true)] {
+            let desk = try Desk(recovered: try Self.usedUp(closing: closing))
+            let links = isReached ? [try desk.linkFrom(), try desk.linkTo()] : []
+            if let link = links.first { desk.say(.versions(VersionsReport(applied: [], partitions: [])), link) }
+            for _ in 0..<6 {
+                for link in links {
+                    var heartbeat = Heartbeat(unixMilliseconds: desk.now)
+                    heartbeat.counted = [desk.node.replica, desk.peer.replica]
+                    desk.say(link == links[0] ? .heartbeat(heartbeat) : .members([]), link)
+                }
+                desk.pass(1000)
+            }
+            desk.turn()
+            let isFree = closing != nil && isReached
+            #expect((desk.node.replica == free) == isFree, "\(desk.node.replica)")
+            #expect((desk.node.core.node.writeGate == nil) == isFree)
+            #expect(desk.lines.contains { $0.contains("are used up") } == !isFree)
+        }
+    }
+
+    @Test("A name is free again once nobody counts it any more and what all have of it has settled")
+    func closing() throws {
+        var past = try Self.past(of: Desk())
+        var table = MemberTable()
+        table.merge(past.members)
+        let gone = Replica(node: 3, generation: 0)
+        table.leave(gone)
+        past.members = table.entries
+        let desk = try Desk(recovered: past)
+        let from = try desk.becomeWritable(protocols: 1...2).from
+        func beat(cut: Stamp, counted: [Replica]) {
+            desk.pass(500)
+            // All is on the disk at once.
+            desk.node.core.drainWindow()
+            desk.node.core.node.window.log?.noteDurable(upTo: desk.node.core.drainedPosition)
+            desk.pass(500)
+            let tick = UInt64(desk.now - Stamp.epochMilliseconds) << Stamp.counterBits
+            var heartbeat = Heartbeat(unixMilliseconds: desk.now)
+            heartbeat.fenceTick = tick
+            heartbeat.applied = [
+                AppliedFence(desk.node.replica, tick: tick), AppliedFence(desk.peer.replica, tick: tick),
+            ]
+            heartbeat.counted = counted
+            heartbeat.cut = cut
+            desk.say(.heartbeat(heartbeat), from)
+            desk.turn()
+        }
+        func isClosed() throws -> Bool {
+            let tables = try desk.heard(from) { message in
+                if case .members(let entries) = message { entries } else { nil }
+            }
+            return tables.contains { $0.contains { $0.replica == gone && $0.isClosed } }
+        }
+        let both = [desk.node.replica, desk.peer.replica]
+        // Whoever counts it may still get something of it.
+        for _ in 0..<5 { beat(cut: desk.now(minus: 100), counted: both + [gone]) }
+        #expect(try !isClosed())
+        let seen = desk.now(minus: 0)
+        for _ in 0..<5 { beat(cut: seen, counted: both) }
+        #expect(try !isClosed(), "the settle cut has not passed what was written when it was last counted")
+        for _ in 0..<3 { beat(cut: desk.now(minus: 100), counted: both) }
+        #expect(try isClosed())
+        #expect(desk.lines.count { $0.contains("its name is free") } == 1)
+    }
+
+    @Test("Who took writes before all had answered says so after a restart as well, until all have")
+    func unsure() throws {
+        var past = try Self.past(of: Desk())
+        past.isWhole = true
+        past.isUnsure = true
+        let desk = try Desk(recovered: past)
+        desk.pass(desk.node.settings.timing.ownPastMilliseconds + 100)
+        #expect(desk.node.core.node.writeGate == nil)
+        let said = try desk.heard(desk.dialled()) { message in
+            if case .hello(let hello) = message { hello.isUnsure } else { nil }
+        }
+        #expect(said == [true])
+        #expect(desk.names.isEmpty)
+
+        // Node 3 is gone meanwhile, and node 2 answers.
+        past.members.removeAll { $0.replica.node == 3 }
+        let sure = try Desk(recovered: past)
+        _ = try sure.becomeWritable()
+        #expect(sure.node.core.node.writeGate == nil)
+        #expect(sure.names.map(\.isUnsure) == [false])
+    }
+
     @Test("Until the disk has what was renamed, nobody is shown it, and the disk does not remember that we have met")
     func renamed() throws {
         let desk = try Desk(recovered: RecoveredPast(), writing: ["SET k v"])

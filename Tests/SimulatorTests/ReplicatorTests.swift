@@ -19,6 +19,8 @@ final class Desk {
     var dials: [Int] = []
     /// The table was given to be kept.
     var hasKeptMembers = false
+    /// The names it gave to be kept.
+    var names: [(replica: Replica, isUnsure: Bool)] = []
     private var links = 0
     let peer: PeerIdentity
 
@@ -67,7 +69,8 @@ final class Desk {
                 switch action {
                 case .dial(let target, _): dials.append(target)
                 case .keepMembers: hasKeptMembers = true
-                case .keepReplica, .noteResumePoints, .readLog, .endLogRead: break
+                case .keepReplica(let replica, _, let isUnsure): names.append((replica, isUnsure))
+                case .noteResumePoints, .readLog, .endLogRead: break
                 case .log(_, let text): lines.append(text)
                 case .close(let link): replicator.closed(link: link, reason: "", moment)
                 }
@@ -104,10 +107,13 @@ final class Desk {
     }
 
     /// The peer dials: its frames come over this link.
-    func linkFrom(_ identity: PeerIdentity? = nil, horizon: Stamp = .zero) throws -> Int {
+    func linkFrom(
+        _ identity: PeerIdentity? = nil, horizon: Stamp = .zero, protocols: ClosedRange<UInt8> = 1...1
+    ) throws -> Int {
         let link = accept()
         let hello = Hello(
-            lowestProtocol: 1, highestProtocol: 1, identity: identity ?? peer, nonce: 1, hasSecret: false,
+            lowestProtocol: protocols.lowerBound, highestProtocol: protocols.upperBound, identity: identity ?? peer,
+            nonce: 1, hasSecret: false,
             horizon: horizon)
         say(.hello(hello), link)
         say(.proof([]), link)
@@ -115,14 +121,26 @@ final class Desk {
     }
 
     /// We dial, and the peer answers.
-    func linkTo(horizon: Stamp = .zero) throws -> Int {
-        links += 1
-        replicator.dialled(target: try takeDial(), link: links, moment)
-        _ = try heard(links) { $0 }
-        say(
-            .challenge(Challenge(protocolVersion: 1, identity: peer, nonce: 2, horizon: horizon, proof: [])), links)
+    func linkTo(horizon: Stamp = .zero, protocolVersion: UInt8 = 1) throws -> Int {
+        _ = try heard(dialled()) { $0 }
+        let challenge = Challenge(
+            protocolVersion: protocolVersion, identity: peer, nonce: 2, horizon: horizon, proof: [])
+        say(.challenge(challenge), links)
         say(.welcome(resume: nil), links)
         return links
+    }
+
+    /// The link of a dial that somebody takes.
+    func dialled() throws -> Int {
+        links += 1
+        replicator.dialled(target: try takeDial(), link: links, moment)
+        return links
+    }
+
+    /// What a cut says that stands so many milliseconds behind.
+    func now(minus milliseconds: Int64) -> Stamp {
+        let sinceEpoch = UInt64(now - milliseconds - Stamp.epochMilliseconds)
+        return Stamp(tick: sinceEpoch << Stamp.counterBits, replica: node.replica).asCut
     }
 
     func refuseDial(_ code: RefusalCode) throws {
@@ -133,9 +151,9 @@ final class Desk {
     }
 
     /// Both links, nothing missing, both count each other: the node takes writes.
-    func becomeWritable() throws -> (from: Int, to: Int) {
-        let from = try linkFrom()
-        let to = try linkTo()
+    func becomeWritable(protocols: ClosedRange<UInt8> = 1...1) throws -> (from: Int, to: Int) {
+        let from = try linkFrom(protocols: protocols)
+        let to = try linkTo(protocolVersion: protocols.upperBound)
         say(.versions(VersionsReport(applied: [], partitions: [])), from)
         var heartbeat = Heartbeat(unixMilliseconds: now)
         heartbeat.counted = [node.replica, peer.replica]
