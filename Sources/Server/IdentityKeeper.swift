@@ -12,6 +12,8 @@ final class IdentityKeeper: @unchecked Sendable {
     private var file: IdentityFile<SystemDisk>
     private let lock = Guarded<Void>(())
     private var kept: KeptReplication
+    /// The node stopped in order somewhere else than here: whoever has what this was copied from may have written since.
+    let isCopy: Bool
     private var lastResumePoints: [HandshakeFacts.ResumePoint]?
 
     /// Stamps may be handed out this far ahead of the time the disk was last told.
@@ -21,6 +23,8 @@ final class IdentityKeeper: @unchecked Sendable {
         self.file = file
         // What cannot be read is refused before anything is written.
         kept = KeptReplication(self.file.identity.members) ?? KeptReplication()
+        let home = self.file.home
+        isCopy = self.file.identity.isClean && kept.home != 0 && home != 0 && kept.home != home
     }
 
     /// Stamps up to `now` are in use. `logPosition` is how far the log is on the disk. Returns up to when stamps may be
@@ -74,10 +78,19 @@ final class IdentityKeeper: @unchecked Sendable {
     }
 
     func markClean(logPosition: UInt64) throws(StorageError) {
+        let homeBefore = lock.withLock { _ in file.home }
+        try markClean(logPosition: logPosition, home: homeBefore)
+        // It had to be made anew, for want of room.
+        let home = lock.withLock { _ in file.home }
+        if home != homeBefore { try markClean(logPosition: logPosition, home: home) }
+    }
+
+    private func markClean(logPosition: UInt64, home: UInt64) throws(StorageError) {
         try change {
             $0.logPosition = logPosition
             $0.isClean = true
             if let lastResumePoints { kept.resumePoints = lastResumePoints }
+            kept.home = home
             $0.members = kept.encoded
         }
     }

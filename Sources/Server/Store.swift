@@ -31,6 +31,8 @@ final class Store: Sendable {
     private let manifest: Guarded<Manifest>
     private let writing = Guarded<Writing>(Writing(writer: nil))
     private let isRepairing: Bool
+    /// It has stopped in order, and here: nobody has written on since.
+    private var isAsLeft: Bool { identity.isClean && !keeper.isCopy }
     private let logger: Logger
 
     /// A window never grows by more than four megabytes a millisecond.
@@ -115,7 +117,7 @@ final class Store: Sendable {
         } catch {
             throw .storage(error)
         }
-        if found.log.repair == nil, identity.isClean { notePlaces(found.log, shared.node.window) }
+        if found.log.repair == nil, isAsLeft { notePlaces(found.log, shared.node.window) }
         report(found.start, found.log, load, shared)
         return try past(load, found.log)
     }
@@ -199,8 +201,9 @@ final class Store: Sendable {
         if log.repair != nil { keeper.note([], onceSynced: false) }
         return RecoveredPast(
             members: kept.members, cut: load.cut, settleCut: load.settleCut,
-            isWhole: identity.isClean && log.repair == nil,
-            resumePoints: log.repair == nil ? kept.resumePoints : [])
+            isWhole: isAsLeft && log.repair == nil,
+            resumePoints: log.repair == nil ? kept.resumePoints : [], isUnsure: kept.isUnsure,
+            incarnation: kept.incarnation)
     }
 
     private func report(_ start: StartingPoint, _ log: RecoveredLog, _ load: StoreLoad, _ shared: Shared) {
@@ -212,6 +215,11 @@ final class Store: Sendable {
         }
         if log.tornBytes > 0 {
             logger.warning("the end of the log was torn by a crash, and dropped", ["bytes": .number(log.tornBytes)])
+        }
+        if keeper.isCopy {
+            logger.warning(
+                "this data directory is a copy, or was restored: what was written since where it comes from is not in it"
+            )
         }
         let wasClean = identity.isClean
         if !directory.value.isNew {

@@ -43,5 +43,25 @@ extension EndToEnd {
             #expect(isEqual, "\(copy.output)\n\(mesh.log(0))")
             #expect(try mesh.info(0, "a2_forks") == 0)
         }
+
+        @Test(
+            "A copy of a node that stopped in order takes another name where nobody answers; the node itself does not")
+        func alone() throws {
+            let mesh = try DurableMesh(2)
+            try mesh.waitUntilEqual()
+            mesh.end(0, SIGTERM)
+            mesh.end(1, SIGTERM)
+            let port = try ServerProcess.freePort()
+            let copy = try mesh.startCopy(try mesh.copy(1, to: "copy"), of: 1, port: port)
+            defer { copy.signal(SIGKILL) }
+            try mesh.start(1)
+            try mesh.waitUntilWritable(1)
+            #expect(!mesh.log(1).contains("goes on as"), "\(mesh.log(1))")
+            let isTaken = poll(forSeconds: 40) {
+                (try? RESPClient(port: port).call("SET", "copied", "yes")) == .ok
+            }
+            #expect(isTaken && copy.output.contains("is a copy"), "\(copy.output)")
+            #expect(copy.output.contains("node 2 goes on as 2.1"), "\(copy.output)")
+        }
     }
 }
