@@ -154,12 +154,13 @@ public struct MemberTable: Equatable, Sendable {
         return merge(changed)
     }
 
-    /// All have what a replica that is gone wrote, and it has settled; see `MemberEntry.isClosed`.
+    /// All have what a replica that is gone wrote under any incarnation, and it has settled; see `MemberEntry.isClosed`.
     @discardableResult
     public mutating func close(_ replica: Replica) -> Bool {
-        guard var entry = current(replica), entry.status.isGone, !entry.isClosed else { return false }
-        entry.isClosed = true
-        return merge([entry])
+        guard current(replica)?.status.isGone == true else { return false }
+        var changed = entries.filter { $0.replica == replica && !$0.isClosed }
+        for index in changed.indices { changed[index].isClosed = true }
+        return merge(changed)
     }
 
     /// For those who know nothing of names that are free again.

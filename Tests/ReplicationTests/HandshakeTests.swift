@@ -163,6 +163,8 @@ private func answer(_ handshake: inout Handshake, _ message: LinkMessage) throws
             return false
         }
         #expect(isRefused(isUnsure: true) && !isRefused(isUnsure: false))
+        former.incarnation += 1
+        table.admit(former)
         table.leave(one.replica)
         #expect(isRefused(isUnsure: true))
         table.close(one.replica)
