@@ -73,6 +73,7 @@ extension Replicator {
             let former = before.first { $0.replica == entry.replica && $0.incarnation == entry.incarnation }
             if former?.status.isGone != true { noteDeparture(entry, now) }
         }
+        speakWhereNobodyIsLeft()
     }
 
     private func noteDeparture(_ entry: MemberEntry, _ now: Moment) {
@@ -238,6 +239,7 @@ extension Replicator {
             guard members.expel(entry.replica, cut: highest, isForced: isForced) else { continue }
             if let gone = members.current(entry.replica) { noteDeparture(gone, now) }
         }
+        speakWhereNobodyIsLeft()
         tellTable()
         recount()
     }
@@ -250,6 +252,7 @@ extension Replicator {
         guard link.peer?.replica == replica else { return fail(link, "another node's farewell") }
         if members.leave(replica) { tellTable() }
         startDeparture(replica)
+        speakWhereNobodyIsLeft()
         recount()
     }
 

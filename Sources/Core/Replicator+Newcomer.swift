@@ -58,6 +58,11 @@ extension Replicator {
         }
     }
 
+    /// Those who had let us in are all gone: there is nothing to hear any more, and whoever comes is to hear us.
+    func speakWhereNobodyIsLeft() {
+        if members.present.allSatisfy({ $0.replica == replica }) { stopListening() }
+    }
+
     /// What the others have of ours may differ, or be nothing: they are to know all of it before our next fence, also
     /// where the stream goes on from where a link broke.
     func tellAll(_ link: PeerLink) {

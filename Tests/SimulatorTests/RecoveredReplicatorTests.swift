@@ -175,6 +175,17 @@ import Wire
         #expect(sure.names.map(\.isUnsure) == [false])
     }
 
+    @Test("Who listens to a cluster of which nobody is left speaks again")
+    func nobodyLeft() throws {
+        let desk = try Desk(recovered: RecoveredPast(), writing: ["SET k v"])
+        _ = try desk.linkTo(horizon: Stamp(tick: 1 << 41, replica: desk.peer.replica))
+        desk.pass(100)
+        #expect(desk.replicator.isListening)
+        desk.replicator.request(.expel(node: desk.peer.replica.node, isForced: false), desk.moment)
+        desk.turn()
+        #expect(!desk.replicator.isListening)
+    }
+
     @Test("Until the disk has what was renamed, nobody is shown it, and the disk does not remember that we have met")
     func renamed() throws {
         let desk = try Desk(recovered: RecoveredPast(), writing: ["SET k v"])
