@@ -14,10 +14,10 @@ public struct CommandTable: @unchecked Sendable {
 
     public static let shared = CommandTable(groups: [
         stringCommands, multiStringCommands, stringRangeCommands, counterCommands, lcsCommands, bitmapCommands,
-        bitfieldCommands, keyCommands, expiryCommands, payloadCommands, walkCommands, transactionCommands,
+        bitfieldCommands, keyCommands, expiryCommands, payloadCommands, scanCommands, walkCommands, transactionCommands,
         connectionCommands, clientCommands, serverCommands, persistenceCommands, introspectionCommands,
-        diagnosticCommands,
-        memoryCommands, configurationCommands, infoCommands, debugCommands, accessCommands, a2Commands, peerCommands,
+        diagnosticCommands, memoryCommands, configurationCommands, infoCommands, debugCommands, accessCommands,
+        a2Commands, peerCommands,
     ])
 
     public init(groups: [[Command]]) {
