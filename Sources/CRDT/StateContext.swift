@@ -8,17 +8,20 @@ public struct StateContext: Sendable {
     public var fences: Versions
     /// Up to here the state may have been settled.
     public var settleCut: Stamp
+    /// Up to here everybody has announced to have applied all that this replica had heard of.
+    public var cut: Stamp
     /// What was removed ahead of its coming.
     public var deferred: Deferred
     public var pendingClears: PendingClears
 
     public init(
-        versions: Versions, fences: Versions = Versions(), settleCut: Stamp = .zero, deferred: Deferred = Deferred(),
-        pendingClears: PendingClears = PendingClears()
+        versions: Versions, fences: Versions = Versions(), settleCut: Stamp = .zero, cut: Stamp = .zero,
+        deferred: Deferred = Deferred(), pendingClears: PendingClears = PendingClears()
     ) {
         self.versions = versions
         self.fences = fences
         self.settleCut = settleCut
+        self.cut = cut
         self.deferred = deferred
         self.pendingClears = pendingClears
     }
@@ -33,23 +36,16 @@ public struct StateContext: Sendable {
     /// Whether everything applied there has been applied here.
     public func coversAll(of other: StateContext) -> Bool { other.versions.stamps.allSatisfy { covers($0) } }
 
-    /// Whether everything that may have been settled there has been applied here. Of a replica that nobody here has
-    /// heard of nothing has: a cut passes only what all members have announced, and who comes new to a cluster writes
-    /// above the cuts it finds. That speaks for those alone who take part in cuts.
+    /// Whether everything that may have been settled there has been applied here.
     func coversSettled(of other: StateContext) -> Bool { coversAll(upTo: other.settleCut, of: other) }
 
-    /// Whether everything up to a stamp that has been applied there has been applied here.
+    /// Whether everything up to a stamp that has been applied there has been applied here. Of whom this side has not heard
+    /// it has nothing: but who comes new writes above every cut that he finds, and so above the cut here.
     func coversAll(upTo limit: Stamp, of other: StateContext) -> Bool {
         other.versions.stamps.allSatisfy { stamp in
             covers(stamp) || coverage(of: stamp.replica).asCut >= limit.asCut
-                || takesPart(with: other) && !knows(stamp.replica)
+                || limit.asCut <= cut && !knows(stamp.replica)
         }
-    }
-
-    /// Whether the cuts there waited for this side. It need not have a cut itself: who has taken in somebody's fence had
-    /// all that was settled there by then, and is counted since.
-    private func takesPart(with other: StateContext) -> Bool {
-        !settleCut.isZero || fences.stamps.contains { !other.fences[$0.replica].isZero }
     }
 
     /// Whether a dot that is not here is to stay away: it was removed, or will be on arrival.

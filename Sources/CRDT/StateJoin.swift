@@ -240,7 +240,7 @@ extension KeyState {
     /// Up to where parts have lost their own names. `cut` is the settle cut: increments that were folded do not say
     /// which they were.
     fileprivate func namelessUpTo(_ cut: Stamp) -> Stamp {
-        var latest = cell.settledSum == nil ? Stamp.zero : cut
+        var latest = cell.settledSum == nil ? Stamp.zero : min(cut, modified)
         for base in cell.bases where base.isSettled || base.rank > base.dot { latest = max(latest, base.rank) }
         if members.elements.contains(where: \.isSettled) { latest = max(latest, members.settledStamp) }
         return latest

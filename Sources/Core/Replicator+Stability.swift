@@ -33,16 +33,17 @@ extension Replicator {
         let position = node.window.end
         recount()
         durableFences.note(fences, at: position)
+        durableCut.note(stability.cut, at: position)
         // Whom a former life met is in the table, and counted: nothing is stable without him.
         guard hasMet || hasEverMet else { return }
         let announced = announcedFences
-        stability.note(applied: announced, cut: stability.cut, by: replica)
+        stability.note(applied: announced, cut: announcedCut, by: replica)
         adoptsCuts = true
         var heartbeat = Heartbeat(unixMilliseconds: now.unixMilliseconds)
         heartbeat.fenceTick = past.isAsking ? 0 : fences[replica].tick
         heartbeat.position = position
         heartbeat.applied = announced.stamps.map { AppliedFence($0.replica, tick: $0.tick) }
-        heartbeat.cut = stability.cut
+        heartbeat.cut = announcedCut
         heartbeat.counted = ownCounted
         heartbeat.tableVersion = members.version
         heartbeat.detectorIncarnation = detector.incarnation
@@ -65,6 +66,14 @@ extension Replicator {
         guard let log = node.window.log, !faults.contains(.announcesUnsynced) else { return fences }
         durableFences.advance(to: log.durablePosition)
         return durableFences.latest
+    }
+
+    /// The cut by which others may settle: they take it that we had nothing of theirs left to hear up to there, also when we
+    /// come back from a crash.
+    private var announcedCut: Stamp {
+        guard let log = node.window.log, !faults.contains(.announcesUnsynced) else { return stability.cut }
+        durableCut.advance(to: log.durablePosition)
+        return durableCut.latest
     }
 
     /// A node that does not know its own past cannot promise that nothing of it is still to come: no fence then, 0.
@@ -149,6 +158,7 @@ extension Replicator {
         let entered = cutsEntered.fences
         let isWanted =
             cutsEntered.hasNews
+            || stability.cut > cutsEntered.cut && cutsEntered.cut.unixMilliseconds <= cutsEntered.newsMilliseconds
             || fences.stamps.contains {
                 $0 > entered[$0.replica] && entered[$0.replica].unixMilliseconds <= cutsEntered.newsMilliseconds
             }
@@ -178,6 +188,7 @@ extension Replicator {
 
     private func enterCuts() {
         executor.enter(.cuts(cut: stability.cut, settleCut: stability.settleCut, fences: fences))
+        cutsEntered.cut = stability.cut
         cutsEntered.settleCut = stability.settleCut
         cutsEntered.fences = fences
         cutsEntered.unixMilliseconds = executor.context.pointee.nowMilliseconds

@@ -74,6 +74,8 @@ public final class Replicator<Lending: PartitionLending> {
     var brokenFences: [Replica] = []
     /// The same, as far as it is on the disk.
     var durableFences = DurableProgress<Versions>(Versions())
+    /// And the cut.
+    var durableCut = DurableProgress<Stamp>(.zero)
     /// Where the log was durable when peers were last told of it.
     var durableSeen: UInt64 = 0
     /// The cuts as the log has them.
@@ -213,6 +215,7 @@ public final class Replicator<Lending: PartitionLending> {
 
 /// The cuts that were last entered into the log, and what has come into it since.
 struct CutsEntered {
+    var cut = Stamp.zero
     var settleCut = Stamp.zero
     var fences = Versions()
     var unixMilliseconds = Int64.min

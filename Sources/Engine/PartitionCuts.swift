@@ -20,6 +20,10 @@ extension Partition {
         return receiver.faults.contains(.settlesAtOwnCut) ? cut : announcedByAll
     }
 
+    /// The cut, where it speaks of everybody: not on a node that counts only itself, nor while there are writes here from
+    /// before both sides had heard of each other.
+    var cutAgreed: Stamp { isSole || announcedByAll < settlesAfter ? .zero : cut }
+
     /// Whether what is here was written among others, as far as it shows.
     public var knowsOthers: Bool {
         let own = replica.node

@@ -23,7 +23,7 @@ extension Partition {
     ) -> StateJoinOutcome {
         precondition(draftStamp.isZero, "a state arrived while a frame is being drafted")
         let known = StateContext(
-            versions: versions, fences: fences, settleCut: settleCut, deferred: receiver.deferred,
+            versions: versions, fences: fences, settleCut: settleCut, cut: cutAgreed, deferred: receiver.deferred,
             pendingClears: receiver.pendingClears)
         var meetsStrangers = false
         var latest = Stamp.zero

@@ -200,6 +200,7 @@ extension ByteReader {
         head.context.fences = versions()
         head.cut = readStamp()
         head.context.settleCut = readStamp()
+        head.context.cut = head.cut
         for _ in 0..<count() {
             let replica = varint()
             guard isValid, replica < UInt64(Replica.countMax) else { return nil }
