@@ -10,7 +10,7 @@
 ///     unsure     u8 0 or 1: it took writes before everybody had said whether its name had been used before
 ///     known      incarnation(16): as what the node is known; 0: as its directory says
 ///     home       u64: where the identity lay when the node stopped in order, see `Disk.home`; 0: nobody knows
-///     closed     varint count, then replica(2) incarnation(16) each: rows of the table whose names are free again
+///     closed     varint count, then replica(2) incarnation(16) isFree(1) each: rows of the table that are closed
 ///
 /// Version 1 ends behind the places. Who knows only of members reads no further. Of what is behind them in a later
 /// version nothing is taken: states bring what cannot be resumed.
@@ -29,7 +29,7 @@ public struct KeptReplication: Equatable, Sendable {
     private static let version: UInt8 = 2
     private static let pointBytes = 26
     private static let placeBytes = 16
-    private static let nameBytes = 18
+    private static let nameBytes = 19
 
     public init(
         members: [MemberEntry] = [], resumePoints: [HandshakeFacts.ResumePoint] = [], places: [LogPlace] = [],
@@ -67,6 +67,7 @@ public struct KeptReplication: Equatable, Sendable {
         for entry in closed {
             bytes.append(littleEndian: entry.replica.rawValue)
             bytes.append(littleEndian: entry.incarnation)
+            bytes.append(UInt8(entry.isFree ? 1 : 0))
         }
         return bytes.array
     }
@@ -127,8 +128,10 @@ public struct KeptReplication: Equatable, Sendable {
             let number = reader.littleEndian(UInt16.self)
             let incarnation = reader.littleEndian(UInt128.self)
             let found = members.firstIndex { $0.replica.rawValue == number && $0.incarnation == incarnation }
-            guard let found else { return false }
+            let isFree = reader.byte()
+            guard let found, isFree < 2 else { return false }
             members[found].isClosed = true
+            members[found].isFree = isFree == 1
         }
         return reader.isValid
     }

@@ -26,8 +26,8 @@ public final class Replicator<Lending: PartitionLending> {
 
     var members = MemberTable()
     var departures: [Departure] = []
-    /// Who is gone and counted by nobody any more, and the latest that was known here when that was seen first.
-    var closings: [(replica: Replica, unixMilliseconds: Int64)] = []
+    /// Names that are about to be closed, or to be free again.
+    var closings: [Closing] = []
     var detector: FailureDetector
     var nextDetectionMilliseconds: Int64 = 0
     /// Since when members have been dead.

@@ -57,16 +57,17 @@ public struct MemberEntry: Equatable, Sendable {
     public var cut: Stamp
     /// An expel that waits for nobody's acknowledgement.
     public var isForced: Bool
-    /// It is gone, every member has all that it wrote, and all of that has settled: the name is free again, for another
-    /// incarnation.
+    /// It is gone, every member has all that it wrote, and all of that has settled.
     public var isClosed: Bool
+    /// And every member knows so: another incarnation may take the name up.
+    public var isFree: Bool
     /// Where clients reach the node, on the same host; 0: not told.
     public var clientPort: UInt16
 
     public init(
         replica: Replica, incarnation: UInt128, name: String, region: String, address: PeerAddress,
         status: MemberStatus = .joining, epoch: UInt64 = 1, cut: Stamp = .zero, isForced: Bool = false,
-        isClosed: Bool = false, clientPort: UInt16 = 0
+        isClosed: Bool = false, isFree: Bool = false, clientPort: UInt16 = 0
     ) {
         self.replica = replica
         self.incarnation = incarnation
@@ -78,6 +79,7 @@ public struct MemberEntry: Equatable, Sendable {
         self.cut = cut
         self.isForced = isForced
         self.isClosed = isClosed
+        self.isFree = isFree
         self.clientPort = clientPort
     }
 
@@ -113,6 +115,7 @@ public struct MemberEntry: Equatable, Sendable {
         cut = max(cut, other.cut)
         isForced = isForced || other.isForced
         isClosed = isClosed || other.isClosed
+        isFree = isFree || other.isFree
     }
 
     private func isDetailsOlder(than other: MemberEntry) -> Bool {

@@ -163,17 +163,26 @@ public struct MemberTable: Equatable, Sendable {
         return merge(changed)
     }
 
+    /// All know that a replica is closed.
+    @discardableResult
+    public mutating func free(_ replica: Replica) -> Bool {
+        guard var entry = current(replica), entry.isClosed, !entry.isFree else { return false }
+        entry.isFree = true
+        return merge([entry])
+    }
+
     /// For those who know nothing of names that are free again.
     public static func withoutClosing(_ entries: [MemberEntry]) -> [MemberEntry] {
         entries.map { entry in
             var entry = entry
             entry.isClosed = false
+            entry.isFree = false
             return entry
         }
     }
 
     /// Whether somebody may go on under the name, as another incarnation.
-    public func isFree(_ replica: Replica) -> Bool { current(replica)?.isClosed == true }
+    public func isFree(_ replica: Replica) -> Bool { current(replica)?.isFree == true }
 
     /// Epochs come from peers too: one that cannot grow stays.
     private static func next(_ epoch: UInt64) -> UInt64 { epoch == .max ? epoch : epoch + 1 }

@@ -234,10 +234,11 @@ extension ByteReader {
         let epoch = varint()
         let cut = Stamp(rawValue: littleEndian(UInt64.self))
         let flags = byte()
-        guard flags < 4 else { return nil }
+        guard flags < 8 else { return nil }
         return MemberEntry(
             replica: replica, incarnation: incarnation, name: name, region: region, address: address, status: status,
-            epoch: epoch, cut: cut, isForced: flags & 1 != 0, isClosed: flags & 2 != 0, clientPort: clientPort)
+            epoch: epoch, cut: cut, isForced: flags & 1 != 0, isClosed: flags & 2 != 0,
+            isFree: flags & 4 != 0, clientPort: clientPort)
     }
 
     /// Ascending by replica, as `Versions` has them.

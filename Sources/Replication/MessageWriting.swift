@@ -233,7 +233,7 @@ extension ByteBuffer {
         append(entry.status.rawValue)
         append(varint: entry.epoch)
         append(littleEndian: entry.cut.rawValue)
-        append(UInt8(entry.isForced ? 1 : 0) | UInt8(entry.isClosed ? 2 : 0))
+        append(UInt8(entry.isForced ? 1 : 0) | UInt8(entry.isClosed ? 2 : 0) | UInt8(entry.isFree ? 4 : 0))
     }
 
     /// Also what the proofs of the handshake are made over.

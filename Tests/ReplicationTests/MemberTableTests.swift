@@ -19,7 +19,7 @@ private func stamp(_ tick: UInt64, _ node: UInt8 = 1) -> Stamp { Stamp(tick: tic
 /// Some change that some node might make.
 private func change(_ table: inout MemberTable, _ random: inout SeededRandom) throws {
     let node = UInt8(1 + random.below(3))
-    switch random.below(7) {
+    switch random.below(8) {
     case 0, 1:
         let host = ["a", "b", "c"][random.below(3)]
         table.admit(
@@ -27,7 +27,8 @@ private func change(_ table: inout MemberTable, _ random: inout SeededRandom) th
                 node, incarnation: UInt128(1 + random.below(3)), host: host, clientPort: UInt16(random.below(3))))
     case 2, 3: table.promote(replica(node))
     case 4: table.close(replica(node))
-    case 5: table.leave(replica(node), cut: random.below(2) == 0 ? .zero : stamp(UInt64(random.below(9)), node))
+    case 5: table.free(replica(node))
+    case 6: table.leave(replica(node), cut: random.below(2) == 0 ? .zero : stamp(UInt64(random.below(9)), node))
     default: table.expel(replica(node), cut: stamp(UInt64(random.below(9)), node), isForced: random.below(2) == 0)
     }
 }
@@ -85,6 +86,8 @@ private func merged(_ tables: [MemberTable]) -> MemberTable {
                 #expect(now.isForced || !former.isForced, "seed \(seed)")
                 #expect(now.isClosed || !former.isClosed, "seed \(seed)")
                 #expect(now.status.isGone || !now.isClosed, "seed \(seed)")
+                #expect(now.isFree || !former.isFree, "seed \(seed)")
+                #expect(now.isClosed || !now.isFree, "seed \(seed)")
             }
             #expect((tables[one].version > version) == (tables[one].entries != before), "seed \(seed)")
             let keys = tables[one].entries.map { ($0.replica.rawValue, $0.incarnation) }

@@ -51,7 +51,7 @@ private struct MessageMaker {
         MemberEntry(
             replica: replica(), incarnation: wide(), name: text(), region: text(), address: try address(),
             status: MemberStatus.allCases[random.below(5)], epoch: number(), cut: stamp(), isForced: flag(),
-            isClosed: flag(), clientPort: UInt16(truncatingIfNeeded: number()))
+            isClosed: flag(), isFree: flag(), clientPort: UInt16(truncatingIfNeeded: number()))
     }
 
     mutating func heartbeat() -> Heartbeat {

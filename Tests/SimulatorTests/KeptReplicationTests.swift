@@ -12,7 +12,7 @@ import Testing
             address: PeerAddress.unreachable, status: .member),
         MemberEntry(
             replica: Replica(node: 3, generation: 2), incarnation: 77, name: "three", region: "eu",
-            address: PeerAddress.unreachable, status: .left, isClosed: true),
+            address: PeerAddress.unreachable, status: .left, isClosed: true, isFree: true),
     ]
     private static let kept = KeptReplication(
         members: members,
@@ -41,7 +41,7 @@ import Testing
         var table = ByteBuffer()
         table.append(.members(members))
         // Without the flag, what it is known as, where it lies, and one name.
-        var bytes = Array(Self.kept.encoded.dropLast(1 + 16 + 8 + 1 + 18))
+        var bytes = Array(Self.kept.encoded.dropLast(1 + 16 + 8 + 1 + 19))
         bytes[table.count] = 1
         let before = KeptReplication(
             members: members, resumePoints: Self.kept.resumePoints, places: Self.kept.places)
