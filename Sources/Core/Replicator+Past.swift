@@ -16,6 +16,8 @@ struct OwnPast {
     var isUnsure = false
     /// Nothing is written with a tick at or below this: a former life has promised that.
     var promisedTick: UInt64 = 0
+    /// All have answered, and are asked once more.
+    var isConfirming = false
     /// The gate opens with the next turn.
     var opensNext = false
     /// The disk has all that was ever written under this name and told to anybody.
@@ -84,10 +86,22 @@ extension Replicator {
         // it must not write under that name.
         let taken = targets.first(where: \.refusesAsDuplicate)
         let isLate = now.monotonicMilliseconds >= past.deadlineMilliseconds
-        if isSure || taken == nil && isLate {
+        if isSure, !past.isConfirming {
+            confirmPast()
+        } else if isSure || taken == nil && isLate {
             openGate(isSure: isSure, now)
         } else if let taken, isLate, node.writeGate == .asksForPast {
             node.writeGate = WriteGate("READONLY \(taken.complaint)")
+        }
+    }
+
+    /// Somebody who had forgotten everything himself may have learned of our past since he answered, from a life of another
+    /// that has ended meanwhile. Now that all are back, what they do not know is not to be had.
+    private func confirmPast() {
+        past.isConfirming = true
+        for link in links where link.isEstablished && !link.isUpstream {
+            link.receiving.awaitsVersions = true
+            link.send(.versionsRequest)
         }
     }
 

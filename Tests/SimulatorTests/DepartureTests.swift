@@ -61,6 +61,30 @@ import Wire
         desk.say(.heartbeat(heartbeat), from)
         desk.turn()
         #expect(desk.node.core.node.writeGate != nil)
+        for _ in 0..<2 {
+            #expect(desk.node.core.node.writeGate != nil)
+            desk.say(Self.nothing, from)
+            desk.pass(1)
+        }
+        #expect(desk.node.core.node.writeGate == nil)
+    }
+
+    @Test("Who has answered is asked once more before the gate opens: he may have learned of us meanwhile")
+    func confirmed() throws {
+        let desk = try Desk()
+        let from = try desk.linkFrom()
+        _ = try desk.linkTo()
+        var heartbeat = Heartbeat(unixMilliseconds: desk.now)
+        heartbeat.counted = [desk.node.replica, desk.peer.replica]
+        desk.say(Self.nothing, from)
+        desk.say(.heartbeat(heartbeat), from)
+        _ = try desk.heard(from) { $0 }
+        desk.pass(1)
+        let requests = try desk.heard(from) { message in
+            if case .versionsRequest = message { true } else { nil }
+        }
+        #expect(requests == [true])
+        #expect(desk.node.core.node.writeGate != nil)
         desk.say(Self.nothing, from)
         desk.pass(1)
         #expect(desk.node.core.node.writeGate == nil)
@@ -77,9 +101,9 @@ import Wire
             desk.say(.heartbeat(heartbeat), from)
             desk.pass(1)
         }
-        desk.say(Self.nothing, from)
-        desk.say(.heartbeat(heartbeat), from)
-        for _ in 0..<3 {
+        for _ in 0..<5 {
+            desk.say(Self.nothing, from)
+            desk.say(.heartbeat(heartbeat), from)
             desk.pass(1)
             #expect(desk.node.core.node.writeGate != nil)
         }

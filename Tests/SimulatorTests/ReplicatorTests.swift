@@ -159,6 +159,9 @@ final class Desk {
         heartbeat.counted = [node.replica, peer.replica]
         say(.heartbeat(heartbeat), from)
         turn()
+        // Once more, because it is asked once more.
+        say(.versions(VersionsReport(applied: [], partitions: [])), from)
+        turn()
         return (from, to)
     }
 
