@@ -142,7 +142,10 @@ extension Partition {
             ownPast = there.versions[replica]
             ownTold = joiner.head.chains.first { $0.replica == replica }?.versions ?? Versions()
         }
-        for fence in there.fences.stamps where fence.replica != replica { fences.advance(to: fence) }
+        // A former life's too: what is settled there is told from it here as well. It has promised to write nothing more up
+        // to there.
+        for fence in there.fences.stamps { fences.advance(to: fence) }
+        clock.observe(fences[replica])
         if joiner.raisesCut {
             cut = max(cut, joiner.head.cut)
             let settled = min(joiner.settledUpTo, joiner.head.cut)

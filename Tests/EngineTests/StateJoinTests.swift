@@ -221,6 +221,32 @@ private let start = PartitionBench.start
         }
     }
 
+    /// A node that comes back empty meets one who has settled, and one who has not heard of him since: the fence of its
+    /// own former life is all that says that the one had what the other has.
+    @Test("Who comes back empty is told up to where the others have all of its former life")
+    func formerFence() {
+        let nodes = pair()
+        nodes[2].change("s", adds: "x", 3)
+        nodes[2].change("s", adds: "y", 4)
+        for frame in nodes[2].sent { #expect(nodes[0].receive(frame, start + 5) == .applied) }
+        let fences = Versions((0..<3).map { stamp(60, nodes[$0].replica) })
+        let cut = stamp(50, nodes[0].replica).asCut
+        nodes[0].partition.pointee.adopt(cut: cut, settleCut: cut, fences: fences)
+        nodes[0].settle()
+        nodes[2].partition.pointee.adopt(cut: .zero, settleCut: .zero, fences: fences)
+        // Both have news that the other has not.
+        nodes[2].change("s", adds: "z", 65)
+        nodes[1].set("other", "1", 70)
+        #expect(nodes[0].receive(nodes[1].sent[0], start + 71) == .applied)
+        let life = FleetNode(
+            replica: nodes[1].replica, members: nodes.map(\.replica), seed: 9)
+        _ = life.take(from: nodes[2])
+        _ = life.take(from: nodes[0])
+        #expect(life.shown("s") == "{x,y,z} until -")
+        life.set("later", "1", 5)
+        #expect(life.sent.count == 1 && life.partition.pointee.momentMilliseconds > start + 60)
+    }
+
     /// A peer patches what has settled there, and so says what it had become: here it has not settled, because
     /// somebody walks over the partition and has written down already which writes his state covers.
     @Test(
