@@ -32,6 +32,10 @@ struct Ledger {
     static let keys = counters + sets + texts
     static let partitions = keys.map { $0.withView { Slots.partition(of: $0) } }
     var entries: [Entry] = []
+    /// Texts that a newcomer had begun by himself, and has written over those of the cluster that let him in.
+    var textsWrittenOver: Set<Int> = []
+
+    static func isText(_ key: Int) -> Bool { key >= counters.count + sets.count }
 
     /// What a node with these versions must show.
     func expected(_ key: Int, _ versions: Versions) -> VisibleValue? {
@@ -162,7 +166,7 @@ extension Cluster {
             reply = node.core.run([Array("INCRBY".utf8), name, Array("\(amount)".utf8)], plainly: chance(50))
         } else {
             element = Array("\(slots[index].number).\(node.life).\(ledger.entries.count);".utf8)
-            let isText = key >= Ledger.counters.count + Ledger.sets.count
+            let isText = Ledger.isText(key)
             reply = node.core.run([Array((isText ? "APPEND" : "T.ADD").utf8), name, element])
             if !isText, reply != .integer(1) { fail("T.ADD of a new element replied \(text(reply))") }
         }

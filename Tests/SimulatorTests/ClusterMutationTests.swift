@@ -60,12 +60,6 @@
             Rule(
                 name: "a snapshot is headed by what was there before its first key", profile: .snapshots,
                 disk: .headsWalksLate),
-            Rule(
-                name: "fences are on the disk before they are announced", profile: .slowWalks,
-                replication: .forgetsFences, firstSeed: 120),
-            Rule(
-                name: "fences of those who are gone rise with all others", profile: .names,
-                replication: .leavesFencesOfGone),
             Rule(name: "an orderly stop makes nobody whole", profile: .disks, disk: .stopsMakeWhole),
             Rule(
                 name: "what is announced is on the disk", profile: .disks, replication: .announcesUnsynced,

@@ -84,6 +84,10 @@ private func environment(_ name: String) -> UInt64? {
         (.clocks, 200_056, "who took writes alone had had links, over which nothing came"),
         (.slowWalks, 134, "after a crash a node could not tell that it had what the others had settled"),
         (.everything, 163, "a leaver's last peer had everything, crashed without a word, and came back"),
+        (.names, 7, "a node without a cut met one with a new name"),
+        (.names, 20, "a freed name was taken up before all knew that it was free"),
+        (.names, 800_061, "a node that came back empty did not hear up to where the others had all of its former life"),
+        (.crashes, 800_024, "one had asked another who then learned of his past from a life that ended"),
     ]
 
     @Test("Schedules that have gone wrong once do not again", arguments: known.indices)

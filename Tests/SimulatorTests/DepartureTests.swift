@@ -49,6 +49,34 @@ import Wire
         #expect(try !counted(desk, to).contains(fourth.replica))
     }
 
+    @Test("What has been applied of who is gone and counted by nobody rises with all others", arguments: [false, true])
+    func fencesOfGone(isFaulty: Bool) throws {
+        let desk = try Desk()
+        #if DEBUG
+            if isFaulty { desk.replicator.leaveOut(.leavesFencesOfGone) }
+        #else
+            if isFaulty { return }
+        #endif
+        let (from, to) = try desk.becomeWritable()
+        let third = try Self.identity(3).replica
+        desk.say(.members([MemberEntry(try Self.identity(3), status: .left)]), from)
+        desk.say(Self.nothing, from)
+        var announced: [UInt64] = []
+        for _ in 0..<4 {
+            var heartbeat = Heartbeat(unixMilliseconds: desk.now)
+            heartbeat.fenceTick = UInt64(desk.now - Stamp.epochMilliseconds) << Stamp.counterBits
+            heartbeat.counted = [desk.node.replica, desk.peer.replica]
+            desk.say(.heartbeat(heartbeat), from)
+            desk.pass(600)
+            announced += try desk.heard(to) { message in
+                guard case .heartbeat(let said) = message else { return nil }
+                return said.applied.first { $0.replica == third }?.tick
+            }
+        }
+        #expect((announced.count > 2) != isFaulty, "\(announced)")
+        #expect(zip(announced, announced.dropFirst()).allSatisfy { $0 < $1 })
+    }
+
     @Test("Of whom the members may know more since one is gone, they are asked before the gate opens")
     func gate() throws {
         let desk = try Desk()
