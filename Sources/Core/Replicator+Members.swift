@@ -14,16 +14,9 @@ struct Departure {
     var members: [Replica]
 }
 
-/// The latest that was known here when a replica was seen to be counted by nobody any more, or to be closed.
-struct Closing {
-    let replica: Replica
-    let isClosed: Bool
-    let unixMilliseconds: Int64
-}
-
 extension Replicator {
     /// What the others have announced that they count.
-    private var announcements: [CountAnnouncement] {
+    var announcements: [CountAnnouncement] {
         links.compactMap { link in
             guard link.isEstablished, !link.isUpstream, let peer = link.peer else { return nil }
             return link.receiving.announcedCounted.map { CountAnnouncement(peer.replica, counted: $0) }
@@ -161,50 +154,6 @@ extension Replicator {
             if missing.isEmpty, members.promote(entry.replica) { isChanged = true }
         }
         if isChanged { tellTable() }
-    }
-
-    // MARK: names that are free again
-
-    /// Of who is gone everybody has everything once nobody counts him any more, and all of that is on everybody's disk
-    /// and has settled once the settle cut has passed this moment: the name is closed. Once it has passed that moment,
-    /// too, everybody has the table that says so, because it goes before any fence: the name may be taken up again.
-    func closeDepartures() {
-        for entry in members.entries where entry.status > .replaced && !entry.isFree {
-            let gone = entry.replica
-            guard members.current(gone) == entry, !members.isForcedOut(gone) else { continue }
-            if !entry.isClosed, isCounted(gone) {
-                closings.removeAll { $0.replica == gone }
-                continue
-            }
-            guard let seen = closings.first(where: { $0.replica == gone && $0.isClosed == entry.isClosed }) else {
-                closings.removeAll { $0.replica == gone }
-                let latest = max(executor.latestMomentMilliseconds(), horizon.unixMilliseconds)
-                closings.append(Closing(replica: gone, isClosed: entry.isClosed, unixMilliseconds: latest))
-                continue
-            }
-            guard stability.settleCut.unixMilliseconds > seen.unixMilliseconds else { continue }
-            if entry.isClosed {
-                members.free(gone)
-                log(.notice, "all that \(entry.label) wrote has settled everywhere: its name is free")
-            } else if hasSettled(gone) {
-                members.close(gone)
-            } else {
-                continue
-            }
-            closings.removeAll { $0.replica == gone }
-            tellTable()
-        }
-    }
-
-    /// Whether anybody may still lack something of who is gone.
-    private func isCounted(_ gone: Replica) -> Bool {
-        let missing = members.missingAcknowledgements(
-            ofDeparture: gone, own: replica, counted: stability.counted, announced: announcements)
-        return !missing.isEmpty
-    }
-
-    private func hasSettled(_ gone: Replica) -> Bool {
-        (0..<Slots.partitionCount).allSatisfy { executor.versions($0)[gone] <= stability.settleCut }
     }
 
     // MARK: leaving and expelling

@@ -106,7 +106,7 @@ extension Replicator {
     }
 
     /// Whether the peer behind a target has told us all it has, and counts us.
-    private func hasTold(_ target: DialTarget) -> Bool {
+    func hasTold(_ target: DialTarget) -> Bool {
         guard let replica = target.replica, let peer = peer(replica), let number = peer.downstream,
             let link = link(number), link.isEstablished
         else { return false }
@@ -188,25 +188,6 @@ extension Replicator {
             "not all peers have answered: node \(former) goes on as \(next)\(kind), so that no stamp is used twice")
         goOn(as: next, now)
         return true
-    }
-
-    /// A name that was never used, or else one that is free again: that only where somebody has told us all that was
-    /// written under it.
-    private var nextName: Replica? {
-        let names = (0..<4).map { Replica(node: settings.nodeNumber, generation: UInt8($0)) }
-        let unused = names.first { name in
-            members.current(name) == nil
-                && !(0..<Slots.partitionCount).contains { !executor.versions($0)[name].isZero }
-        }
-        let freed = names.first { name in
-            members.isFree(name) && targets.contains { hasTold($0) }
-        }
-        return faults.contains(.prefersFreedNames) ? freed ?? unused : unused ?? freed
-    }
-
-    /// The disk is to know it before anything is written.
-    private func keepName(_ name: Replica) {
-        actions.append(.keepReplica(name, incarnation: incarnation, isUnsure: past.isUnsure))
     }
 
     private func goOn(as free: Replica, _ now: Moment) {
