@@ -1,65 +1,9 @@
-/// Single cases of joining states, what damaged bytes do, and the digests.
+/// Single cases of joining states, and what damaged bytes do.
 import Base
 import CRDT
 import Testing
 
 @testable import Engine
-
-private func state(of origin: FleetNode, for node: FleetNode) -> [UInt8] {
-    var export = StateExport(node.partition.pointee.stateRequest())
-    var state = ByteBuffer()
-    export.writeHead(origin.partition, into: &state)
-    while !export.writeSlice(origin.partition, bucketsMax: 2, into: &state) {}
-    return state.array
-}
-
-private func pair(_ faults: Faults = []) -> [FleetNode] {
-    let members = [1, 2, 3].map { Replica(node: $0, generation: 0) }
-    return members.map { FleetNode(replica: $0, members: members, seed: UInt64($0.rawValue), faults: faults) }
-}
-
-extension FleetNode {
-    fileprivate func set(_ key: String, _ value: String, _ milliseconds: Int64, deadline: Int64? = nil) {
-        write(PartitionBench.start + milliseconds) { bench in
-            bench.with(Array(key.utf8)) { handle in
-                Array(value.utf8).withView {
-                    handle.set(.bytes($0), deadline: deadline.map { .at(milliseconds: $0) } ?? .none)
-                }
-            }
-        }
-    }
-
-    fileprivate func increment(_ key: String, _ amount: Int64, _ milliseconds: Int64) {
-        write(PartitionBench.start + milliseconds) { bench in
-            bench.with(Array(key.utf8)) { _ = try? $0.increment(by: amount) }
-        }
-    }
-
-    fileprivate func append(_ key: String, _ text: String, _ milliseconds: Int64) {
-        write(PartitionBench.start + milliseconds) { bench in
-            bench.with(Array(key.utf8)) { handle in _ = Array(text.utf8).withView { handle.append($0) } }
-        }
-    }
-
-    fileprivate func change(_ key: String, adds: String = "", removes: String = "", _ milliseconds: Int64) {
-        write(PartitionBench.start + milliseconds) { bench in
-            bench.with(Array(key.utf8)) { handle in
-                for byte in adds.utf8 { handle.addElement([byte]) }
-                for byte in removes.utf8 { handle.removeElement([byte]) }
-            }
-        }
-    }
-
-    fileprivate func delete(_ key: String, _ milliseconds: Int64) {
-        write(PartitionBench.start + milliseconds) { bench in bench.with(Array(key.utf8)) { _ = $0.delete() } }
-    }
-
-    fileprivate func take(from other: FleetNode) -> StateJoinOutcome {
-        join(state(of: other, for: self), fences: other.fences)
-    }
-
-    fileprivate func shown(_ key: String) -> String { view(key, at: PartitionBench.start + 1000) }
-}
 
 private let start = PartitionBench.start
 
@@ -521,101 +465,6 @@ private let start = PartitionBench.start
             var bytes = buffer.array
             bytes[random.below(bytes.count)] ^= 1 << UInt8(random.below(8))
             _ = bytes.withView { StateRequest.decode($0) }
-        }
-    }
-}
-
-@Suite struct PartitionDigestTests {
-    private let key = (UInt64(11), UInt64(12))
-
-    private func filled(_ nodes: [FleetNode]) {
-        for index in 0..<40 { nodes[0].set("key\(index)", "\(index)", Int64(index)) }
-        nodes[0].increment("n", 5, 50)
-        nodes[0].set("brief", "x", 51, deadline: start + 5000)
-        nodes[0].write(start + 52) { bench in
-            bench.with(Array("set".utf8)) { handle in
-                handle.addElement([1])
-                handle.addElement([2, 3])
-            }
-        }
-    }
-
-    @Test("Nodes with the same data have the same sums, those of the keys' own fingerprints")
-    func sums() {
-        let nodes = pair()
-        filled(nodes)
-        #expect(nodes[1].partition.pointee.digest(before: start, key: key).versions == 0)
-        #expect(nodes[1].take(from: nodes[0]) == .joined(keysChanged: 43))
-        let digests = nodes[..<2].map { $0.partition.pointee.digest(before: start + 1000, key: key) }
-        #expect(digests[0] == digests[1])
-        #expect(digests[0].buckets.reduce(0, &+) == digests[0].sum)
-        var sum: UInt128 = 0
-        for name in (0..<40).map({ "key\($0)" }) + ["n", "brief", "set"] {
-            nodes[0].bench.now = start + 1000
-            sum &+= nodes[0].bench.with(Array(name.utf8)) { $0.fingerprint(key: key) } ?? 0
-        }
-        #expect(digests[0].sum == sum)
-        // What ends by then is left out, without waiting for it to be reclaimed.
-        let later = nodes[0].partition.pointee.digest(before: start + 5000, key: key)
-        #expect(later.sum != digests[0].sum)
-        #expect(later == nodes[1].partition.pointee.digest(before: start + 5000, key: key))
-        var listed: UInt128 = 0
-        for bucket in 0..<Slots.perPartition {
-            for line in nodes[0].partition.pointee.keyDigests(bucket: bucket, before: start + 5000, key: key) {
-                listed &+= line.fingerprint
-            }
-        }
-        #expect(listed == later.sum)
-    }
-
-    @Test("Sums are worked out anew after a write, and a key spoiled in silence is found and mended")
-    func repair() {
-        let nodes = pair()
-        filled(nodes)
-        _ = nodes[1].take(from: nodes[0])
-        let before = nodes[0].partition.pointee.digest(before: start + 1000, key: key)
-        nodes[0].set("key7", "other", 60)
-        #expect(nodes[0].partition.pointee.digest(before: start + 1000, key: key) != before)
-        _ = nodes[1].take(from: nodes[0])
-        for name in ["key7", "n", "set"] {
-            let bench = nodes[1].bench
-            let isDone = Array(name.utf8).withView {
-                bench.partition.pointee.corrupt(database: 0, key: $0, &bench.context.pointee)
-            }
-            #expect(isDone)
-        }
-        var differing: [(database: Int, name: [UInt8])] = []
-        let sums = nodes[..<2].map { $0.partition.pointee.digest(before: start + 1000, key: key) }
-        #expect(sums[0].versions == sums[1].versions)
-        for bucket in 0..<Slots.perPartition where sums[0].buckets[bucket] != sums[1].buckets[bucket] {
-            let here = nodes[0].partition.pointee.keyDigests(bucket: bucket, before: start + 1000, key: key)
-            let there = nodes[1].partition.pointee.keyDigests(bucket: bucket, before: start + 1000, key: key)
-            for line in here where !there.contains(line) { differing.append((line.database, line.name)) }
-        }
-        #expect(differing.map { String(decoding: $0.name, as: UTF8.self) }.sorted() == ["key7", "n", "set"])
-        // Both send what they have; each key's winner is the same on both sides.
-        var adopted = 0
-        var states = [ByteBuffer().array, []]
-        for index in 0..<2 {
-            var buffer = ByteBuffer()
-            nodes[index].partition.pointee.writeKeyStates(differing, into: &buffer)
-            states[index] = buffer.array
-        }
-        for index in 0..<2 {
-            let bench = nodes[index].bench
-            let count = states[1 - index].withView {
-                bench.partition.pointee.adopt(keyStates: $0, key: key, &bench.context.pointee)
-            }
-            adopted += count ?? -100
-        }
-        #expect(adopted == 3)
-        let mended = nodes[..<2].map { $0.partition.pointee.digest(before: start + 1000, key: key) }
-        #expect(mended[0] == mended[1])
-        for length in 0..<states[0].count {
-            let bench = nodes[0].bench
-            _ = Array(states[0][..<length]).withView {
-                bench.partition.pointee.adopt(keyStates: $0, key: key, &bench.context.pointee)
-            }
         }
     }
 }
