@@ -20,13 +20,19 @@ import Wire
         return core
     }
 
-    @Test("Fences and the cut are on the disk before they are announced", arguments: [false, true])
-    func onDisk(isFaulty: Bool) throws {
+    /// With rules left out: fences are not entered into the log, or announced before it is on the disk.
+    #if DEBUG
+        private static let faults: [ReplicatorFaults] = [[], .forgetsFences, .announcesUnsynced]
+    #else
+        private static let faults: [ReplicatorFaults] = [[]]
+    #endif
+
+    @Test("Fences and the cut are on the disk before they are announced", arguments: faults.indices)
+    func onDisk(index: Int) throws {
+        let isFaulty = index > 0
         let desk = try Desk(recovered: RecoveredPast())
         #if DEBUG
-            if isFaulty { desk.replicator.leaveOut(.forgetsFences) }
-        #else
-            if isFaulty { return }
+            desk.replicator.leaveOut(Self.faults[index])
         #endif
         let (from, to) = try desk.becomeWritable()
         let core = desk.node.core

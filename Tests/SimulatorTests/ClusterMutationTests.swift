@@ -61,9 +61,6 @@
                 name: "a snapshot is headed by what was there before its first key", profile: .snapshots,
                 disk: .headsWalksLate),
             Rule(name: "an orderly stop makes nobody whole", profile: .disks, disk: .stopsMakeWhole),
-            Rule(
-                name: "what is announced is on the disk", profile: .disks, replication: .announcesUnsynced,
-                firstSeed: 440),
         ]
 
         @Test("A rule left out is caught", arguments: rules.indices)
