@@ -381,7 +381,8 @@ extension Cluster {
     /// Whoever leaves has told all that it wrote: somebody who runs, or one who has gone down since and may have told
     /// the leaver just before that he has everything. The last of a cluster has nobody to tell.
     func checkFarewell(_ index: Int, _ node: ClusterNode) {
-        let others = members.compactMap { slots[$0].node }
+        // Who is leaving as well hands it on, or stays.
+        let others = slots.compactMap(\.node).filter { $0 !== node && (!$0.isOutside || $0.isHandingOver) }
         let present = node.report.peers.filter { ["member", "joining"].contains($0.membership) }
         if present.isEmpty, !node.report.peers.isEmpty || node.settings.seeds.isEmpty { return }
         // A crash without a word shows when the link has been silent for long enough.

@@ -57,6 +57,8 @@ final class ClusterNode {
     var lines: [Line] = []
     /// It gave up its membership, or was shut out: it takes no part in what all must agree on.
     var isOutside = false
+    /// Asked to leave, and not gone before all it has is with somebody else.
+    var isHandingOver: Bool { core.node.writeGate?.text.hasPrefix("READONLY this node leaves") == true }
     /// Others refuse it for what was written where they could not be reached: the operator has to start it empty.
     enum LastingRefusal { case forItsName, forItsCluster }
     var isRefused: LastingRefusal?

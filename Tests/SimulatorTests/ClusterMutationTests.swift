@@ -39,7 +39,7 @@
             Rule(name: "who cannot be reached is counted", profile: .partitions, replication: .countsReachableOnly),
             Rule(
                 name: "a joiner is counted by all members", profile: .churn, replication: .countsMetOnly,
-                needsJoiners: true),
+                needsJoiners: true, firstSeed: 100),
             Rule(
                 name: "who comes from alone listens first", profile: .partitions, replication: .speaksAtOnce,
                 firstSeed: 100),
