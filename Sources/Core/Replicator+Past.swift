@@ -165,9 +165,14 @@ extension Replicator {
     private func goOnAlone(_ now: Moment) {
         let generation = UInt8(1 + random.below(3))
         log(.warning, "no peer has answered: this node takes writes alone, as generation \(generation) of itself")
-        // Links there may have been, but nothing came over them: whoever comes next is the first.
-        if !hasSharedPast, !executor.knowsOthers() { forgetMeeting() }
+        meetAnewWhereNothingCame()
         goOn(as: Replica(node: settings.nodeNumber, generation: generation), now)
+    }
+
+    /// Links there may have been, but nothing came over them: whoever comes next is the first. What is written until then
+    /// has seen nothing of what the others have settled, and must not pass for what removes it.
+    private func meetAnewWhereNothingCame() {
+        if !hasSharedPast, !executor.knowsOthers() { forgetMeeting() }
     }
 
     private func goOnAsNextGeneration(_ now: Moment) -> Bool {
@@ -182,6 +187,7 @@ extension Replicator {
                     + "peers")
             return false
         }
+        if !targets.contains(where: { hasTold($0) }) { meetAnewWhereNothingCame() }
         let kind = members.current(next) == nil ? "" : ", a name that is free again"
         log(
             .warning,

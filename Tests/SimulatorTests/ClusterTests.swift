@@ -87,6 +87,7 @@ private func environment(_ name: String) -> UInt64? {
         (.names, 7, "a node without a cut met one with a new name"),
         (.names, 20, "a freed name was taken up before all knew that it was free"),
         (.names, 800_061, "a node that came back empty did not hear up to where the others had all of its former life"),
+        (.names, 900_068, "a node that had heard nothing wrote over what the others had settled"),
         (.crashes, 800_024, "one had asked another who then learned of his past from a life that ended"),
     ]
 
