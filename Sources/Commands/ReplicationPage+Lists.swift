@@ -108,6 +108,16 @@ extension ReplicationPage {
             "A directory was copied to make a new node. A new node starts empty, with a number of its own."
         ),
         (
+            "the data directory of this node is a copy, or was restored: …",
+            "It lies elsewhere than it was written, so its original may have written on. Reads are served; writes are "
+                + "taken once every member has said what it knows of this node. Bring back, or expel, those named."
+        ),
+        (
+            "the data directory of this node is a copy from before it met anybody, …",
+            "The cluster may have what is in it already, as written later. Start the node empty and it joins; or, if it "
+                + "never ran beside peers, start it once without any --peer."
+        ),
+        (
             "… speaks peer protocol …: upgrade the older one",
             "Their releases are too far apart. Nodes of neighbouring releases link."
         ),

@@ -9,7 +9,7 @@
 ///                its log
 ///     unsure     u8 0 or 1: it took writes before everybody had said whether its name had been used before
 ///     known      incarnation(16): as what the node is known; 0: as its directory says
-///     home       u64: where the identity lay when the node stopped in order, see `Disk.home`; 0: nobody knows
+///     home       u64: where the identity lay when it was written, see `Disk.home`; 0: nobody knows
 ///     closed     varint count, then replica(2) incarnation(16) isFree(1) each: rows of the table that are closed
 ///
 /// Version 1 ends behind the places. Who knows only of members reads no further. Of what is behind them in a later

@@ -19,6 +19,8 @@ public enum PeerAction: Sendable {
     /// To be remembered before anything is written under it. `isUnsure`: not everybody has said whether the name has
     /// been used before.
     case keepReplica(Replica, incarnation: UInt128, isUnsure: Bool)
+    /// The directory is no copy any more: all that was ever written under its names is in it, or known to be lost.
+    case keepHome
     /// One line.
     case log(LogSeverity, String)
 }

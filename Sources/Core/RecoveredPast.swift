@@ -18,10 +18,13 @@ public struct RecoveredPast: Sendable {
     public var isUnsure: Bool
     /// As what the node is known where that is not what it began as.
     public var incarnation: UInt128?
+    /// Its directory was copied from one that may have been written to since, under names of which it knows nothing.
+    public var isCopy: Bool
 
     public init(
         members: [MemberEntry] = [], cut: Stamp = .zero, settleCut: Stamp = .zero, isWhole: Bool = false,
-        resumePoints: [HandshakeFacts.ResumePoint] = [], isUnsure: Bool = false, incarnation: UInt128? = nil
+        resumePoints: [HandshakeFacts.ResumePoint] = [], isUnsure: Bool = false, incarnation: UInt128? = nil,
+        isCopy: Bool = false
     ) {
         self.members = members
         self.resumePoints = resumePoints
@@ -30,6 +33,7 @@ public struct RecoveredPast: Sendable {
         self.isWhole = isWhole
         self.isUnsure = isUnsure
         self.incarnation = incarnation
+        self.isCopy = isCopy
     }
 }
 
@@ -46,6 +50,7 @@ extension Replicator {
         hasSharedPast = hasEverMet || executor.knowsOthers()
         past.isWhole = recovered.isWhole
         past.isUnsure = recovered.isUnsure
+        past.isCopy = recovered.isCopy
         resumePoints = recovered.resumePoints
     }
 

@@ -2,7 +2,8 @@
 /// under the same name, and a stamp must never be used twice.
 ///
 /// Until every peer it knows of has told its versions, and whatever they led in has been joined, clients may only
-/// read. After five seconds without some of them it goes on as its next generation, if it had a past at all.
+/// read. After five seconds without some of them it goes on as its next generation, if it had a past at all. A copy of
+/// a directory waits for all: it cannot tell which generations there have been since it was made.
 import Base
 import Commands
 import Engine
@@ -22,6 +23,10 @@ struct OwnPast {
     var opensNext = false
     /// The disk has all that was ever written under this name and told to anybody.
     var isWhole = false
+    /// The disk was copied from another, or is an older state of its own.
+    var isCopy = false
+    /// How many peers a copy was said to wait for.
+    var awaited = 0
     /// Peers have told us of writes of our own that our disk did not have.
     var hasComeBack = false
     /// Where our window ended when the gate opened, or just behind that: what came back of our past before did not come
@@ -88,11 +93,54 @@ extension Replicator {
         let isLate = now.monotonicMilliseconds >= past.deadlineMilliseconds
         if isSure, !past.isConfirming {
             confirmPast()
-        } else if isSure || taken == nil && isLate {
+        } else if isSure || taken == nil && isLate && !past.isCopy {
             openGate(isSure: isSure, now)
+        } else if taken == nil, isLate {
+            tellWhomACopyAwaits()
         } else if let taken, isLate, node.writeGate == .asksForPast {
             node.writeGate = WriteGate("READONLY \(taken.complaint)")
         }
+    }
+
+    /// A next generation may have been written under already, and those who know may be the very ones who are away.
+    private func tellWhomACopyAwaits() {
+        let awaited = targets.filter { !$0.isSelf && !isDeserted($0) && !hasTold($0) }
+        guard !awaited.isEmpty, awaited.count != past.awaited else { return }
+        past.awaited = awaited.count
+        let names = awaited.map { target in
+            members.present.first { $0.address == target.address }.map(\.label) ?? "\(target.address)"
+        }
+        let text =
+            "the data directory of this node is a copy, or was restored: what was written since only its peers know, "
+            + "and it takes no writes before these have answered, or were expelled (A2.EXPEL): "
+            + names.joined(separator: ", ")
+        node.writeGate = WriteGate("READONLY \(text)")
+        log(.warning, text)
+    }
+
+    /// When the original met somebody, what it had written got other stamps. It would be in the cluster twice.
+    var isCopyFromAlone: Bool {
+        past.isCopy && !hasEverMet && !hasSharedPast
+            && (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
+    }
+
+    static var copyFromAlone: String {
+        "the data directory of this node is a copy from before it met anybody, and its peers may have what it wrote then: "
+            + "start it empty and it joins anew, or, if it never ran beside them, start it once without peers"
+    }
+
+    func noteCopyFromAlone() {
+        guard past.isAsking else { return }
+        past.isAsking = false
+        node.writeGate = WriteGate("READONLY \(Self.copyFromAlone)")
+        log(.error, Self.copyFromAlone)
+    }
+
+    /// Nobody knows more of it than it does.
+    func settleHome() {
+        guard past.isCopy else { return }
+        past.isCopy = false
+        actions.append(.keepHome)
     }
 
     /// Somebody who had forgotten everything himself may have learned of our past since he answered, from a life of another
@@ -117,6 +165,7 @@ extension Replicator {
 
     private func openGate(isSure: Bool, _ now: Moment) {
         past.isAsking = false
+        settleHome()
         let former = replica
         let hasPast = (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
         // Who has met somebody in a former life may have written, told him, and lost all of it with the log's tail.

@@ -143,9 +143,10 @@ public final class Replicator<Lending: PartitionLending> {
         resumeDepartures()
         if !targets.isEmpty, !faults.contains(.noGate) {
             startAskingForPast(now)
-        } else if node.writeGate == .asksForPast {
-            // Everybody that the disk remembers is gone.
-            node.writeGate = nil
+        } else {
+            // Nobody ever was there, or everybody that the disk remembers is gone.
+            settleHome()
+            if node.writeGate == .asksForPast { node.writeGate = nil }
         }
         noteOwnEntry(now)
         nextHeartbeatMilliseconds = now.monotonicMilliseconds

@@ -12,8 +12,10 @@ final class IdentityKeeper: @unchecked Sendable {
     private var file: IdentityFile<SystemDisk>
     private let lock = Guarded<Void>(())
     private var kept: KeptReplication
-    /// The node stopped in order somewhere else than here: whoever has what this was copied from may have written since.
+    /// The directory was written somewhere else than here: whoever has what this was copied from may have written since.
     let isCopy: Bool
+    /// Until nobody knows more of it than it does, a copy is one.
+    private var isAtHome: Bool
     private var lastResumePoints: [HandshakeFacts.ResumePoint]?
 
     /// Stamps may be handed out this far ahead of the time the disk was last told.
@@ -24,7 +26,8 @@ final class IdentityKeeper: @unchecked Sendable {
         // What cannot be read is refused before anything is written.
         kept = KeptReplication(self.file.identity.members) ?? KeptReplication()
         let home = self.file.home
-        isCopy = self.file.identity.isClean && kept.home != 0 && home != 0 && kept.home != home
+        isCopy = kept.home != 0 && home != 0 && kept.home != home
+        isAtHome = !isCopy
     }
 
     /// Stamps up to `now` are in use. `logPosition` is how far the log is on the disk. Returns up to when stamps may be
@@ -34,21 +37,17 @@ final class IdentityKeeper: @unchecked Sendable {
             let lease = Int64(file.identity.leaseUnixMilliseconds)
             if lease >= now + Self.leaseMilliseconds / 2, !file.identity.isClean { return lease }
             let renewed = max(lease, now + Self.leaseMilliseconds)
-            var identity = file.identity
-            identity.leaseUnixMilliseconds = UInt64(max(renewed, 0))
-            identity.logPosition = max(logPosition, identity.logPosition)
-            identity.isClean = false
-            identity.members = kept.encoded
-            try file.write(identity)
+            try write {
+                $0.leaseUnixMilliseconds = UInt64(max(renewed, 0))
+                $0.logPosition = max(logPosition, $0.logPosition)
+                $0.isClean = false
+            }
             return renewed
         }
     }
 
     func keep(_ members: [MemberEntry]) throws(StorageError) {
-        try change {
-            kept.members = members
-            $0.members = kept.encoded
-        }
+        try change { _ in kept.members = members }
     }
 
     /// Written with what is written next; those that hold once everything is synced, with the mark of a clean end.
@@ -65,33 +64,34 @@ final class IdentityKeeper: @unchecked Sendable {
             kept.isUnsure = isUnsure
             kept.incarnation = incarnation
             $0.owner.generation = UInt32(replica.generation)
-            $0.members = kept.encoded
         }
     }
 
-    private func change(_ body: (inout Identity) -> Void) throws(StorageError) {
-        try lock.withLock { (_) throws(StorageError) in
-            var identity = file.identity
-            body(&identity)
-            try file.write(identity)
-        }
+    func keepHome() throws(StorageError) {
+        try change { _ in isAtHome = true }
     }
 
     func markClean(logPosition: UInt64) throws(StorageError) {
-        let homeBefore = lock.withLock { _ in file.home }
-        try markClean(logPosition: logPosition, home: homeBefore)
-        // It had to be made anew, for want of room.
-        let home = lock.withLock { _ in file.home }
-        if home != homeBefore { try markClean(logPosition: logPosition, home: home) }
-    }
-
-    private func markClean(logPosition: UInt64, home: UInt64) throws(StorageError) {
         try change {
             $0.logPosition = logPosition
             $0.isClean = true
             if let lastResumePoints { kept.resumePoints = lastResumePoints }
-            kept.home = home
-            $0.members = kept.encoded
         }
+    }
+
+    private func change(_ body: (inout Identity) -> Void) throws(StorageError) {
+        try lock.withLock { (_) throws(StorageError) in try write(body) }
+    }
+
+    /// With the lock. What is said of the directory is said of where it lies.
+    private func write(_ body: (inout Identity) -> Void) throws(StorageError) {
+        var identity = file.identity
+        body(&identity)
+        repeat {
+            // The second time only where the file had to be made anew, for want of room.
+            if isAtHome { kept.home = file.home }
+            identity.members = kept.encoded
+            try file.write(identity)
+        } while isAtHome && kept.home != file.home
     }
 }

@@ -78,6 +78,10 @@ final class LogPost: Sendable {
         }
     }
 
+    func keepHome() {
+        do throws(StorageError) { try keeper.keepHome() } catch { die(error) }
+    }
+
     /// A disk that fails is told of, and then nothing is promised any more.
     func die(_ error: StorageError) -> Never {
         logger.error("the disk has failed: this process ends at once", ["reason": .text("\(error)")])

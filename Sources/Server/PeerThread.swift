@@ -171,6 +171,7 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
                     shared.log?.keeper.note(points, onceSynced: onceSynced)
                 case .keepReplica(let replica, let incarnation, let isUnsure):
                     shared.log?.keep(replica, incarnation: incarnation, isUnsure: isUnsure)
+                case .keepHome: shared.log?.keepHome()
                 case .log(let severity, let text): log(severity, text)
                 }
             }

@@ -203,7 +203,7 @@ final class Store: Sendable {
             members: kept.members, cut: load.cut, settleCut: load.settleCut,
             isWhole: isAsLeft && log.repair == nil,
             resumePoints: log.repair == nil ? kept.resumePoints : [], isUnsure: kept.isUnsure,
-            incarnation: kept.incarnation)
+            incarnation: kept.incarnation, isCopy: keeper.isCopy)
     }
 
     private func report(_ start: StartingPoint, _ log: RecoveredLog, _ load: StoreLoad, _ shared: Shared) {

@@ -61,10 +61,11 @@ extension Cluster {
             fail("node \(slots[index].number) does not come back: \(error)")
             return nil
         }
-        past.isWhole = disk.isWhole
+        past.isWhole = disk.isWhole && !disk.isCopy
         past.resumePoints = disk.resumePoints
         past.isUnsure = disk.isUnsure
         past.incarnation = disk.knownIncarnation
+        past.isCopy = disk.isCopy
         if let kept = KeptReplication(disk.members) {
             past.members = kept.members
         } else {
@@ -254,12 +255,41 @@ extension Cluster {
         slots[index].disk = disk
     }
 
+    /// What a copy of the directory holds that is made while the process runs is what a crash would leave.
+    func copyDisk(_ index: Int) {
+        guard let node = slots[index].node, !node.isOutside, node.takesWrites else { return }
+        drain(index)
+        guard var copy = slots[index].disk, !node.core.partition(0).pointee.isSole else { return }
+        // One that is back before what it wrote got other stamps is refused: a test by itself shows it.
+        let known = KeptReplication(copy.members)?.members ?? []
+        let hasWritten = (0..<Slots.partitionCount).contains { !node.versions($0)[node.replica].isZero }
+        guard !hasWritten || known.contains(where: { $0.replica.node != slots[index].number }) else { return }
+        note("the disk of \(slots[index].number) is copied")
+        _ = copy.lose(random: &random)
+        copy.batchesSynced = copy.batchesWritten
+        copy.isWhole = false
+        copy.floor = []
+        slots[index].copy = copy
+    }
+
+    func restoreDisk(_ index: Int) {
+        guard var copy = slots[index].copy else { return }
+        note("node \(slots[index].number) is set back to the copy")
+        copy.moments = []
+        copy.isCopy = true
+        counts.setBack += 1
+        slots[index].disk = copy
+        slots[index].lifeSetBack = slots[index].lives + 1
+        coveredOnDisk = coveredOnDisk.filter { $0.other != index }
+    }
+
     static let everyKey = Workload.keys + Workload.pair + Ledger.keys + bigKeys
 
     func shownKeys(_ node: SimNode, at time: Int64) -> [KeyView] { Self.everyKey.map { node.view($0, at: time) } }
 
     /// The operator empties the directory.
     func wipe(_ index: Int) {
+        slots[index].copy = nil
         if let disk = slots[index].disk { slots[index].disk = ClusterDisk(replica: disk.founder, sync: disk.sync) }
     }
 

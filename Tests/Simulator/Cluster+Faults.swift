@@ -23,6 +23,8 @@ extension Cluster {
         case .twice: connectTwice()
         case .crash: if members.count > 1 { crash(pick(members), returns: true) }
         case .restart: if !members.isEmpty { restart(pick(members)) }
+        case .copy: copyDisk(random.below(plan.nodes))
+        case .setBack: setBack(random.below(plan.nodes))
         case .powerLoss: losePower()
         case .join: join()
         case .leave: leave()
@@ -127,6 +129,12 @@ extension Cluster {
         drain(index)
         end(index, node, isSilent: false, isClean: true)
         planReturn(index)
+    }
+
+    private func setBack(_ index: Int) {
+        guard slots[index].copy != nil, let node = slots[index].node, !node.isOutside else { return }
+        crash(index, returns: true)
+        restoreDisk(index)
     }
 
     private func losePower() {

@@ -43,6 +43,7 @@ public final class Cluster {
         public var recoveries = 0
         public var batchesLost = 0
         public var snapshots = 0
+        public var setBack = 0
 
         public static func += (left: inout Counts, right: Counts) {
             left.milliseconds += right.milliseconds
@@ -68,6 +69,7 @@ public final class Cluster {
             left.recoveries += right.recoveries
             left.batchesLost += right.batchesLost
             left.snapshots += right.snapshots
+            left.setBack += right.setBack
         }
     }
 
@@ -87,6 +89,13 @@ public final class Cluster {
         var comesBack = false
         /// Nil for one that keeps no log.
         var disk: ClusterDisk?
+        /// The disk as it was once.
+        var copy: ClusterDisk?
+        /// The life that began with such a copy.
+        var lifeSetBack = 0
+
+        /// What this process has announced is there, whatever happened to the one before.
+        var keepsWhatItSays: Bool { disk != nil && lifeSetBack != lives }
     }
 
     let plan: ClusterPlan
@@ -307,6 +316,7 @@ public final class Cluster {
                     if !plan.faultsOfDisk.contains(.forgetsGeneration) { slots[index].disk?.replica = replica }
                     slots[index].disk?.knownIncarnation = incarnation
                     slots[index].disk?.isUnsure = isUnsure
+                case .keepHome: slots[index].disk?.isCopy = false
                 case .log(let severity, let text):
                     node.lines.append(ClusterNode.Line(severity: severity, text: text))
                     note("\(slots[index].number) \(severity): \(text)")
@@ -330,6 +340,7 @@ public final class Cluster {
             default: false
             }
         let isOfOperator = plan.durablePercent > 0 && text.hasPrefix("this node has left")
+        if plan.profile == .copies, text.contains("is a copy from before it met anybody") { return true }
         // All come back in the end, and then it writes.
         if text.hasPrefix("all generations of node") { return true }
         return isOfPlan || isOfOperator || text.hasPrefix("this node was expelled")

@@ -56,6 +56,7 @@ struct ClusterDisk {
     var leaseMilliseconds: Int64 = 0
     /// All that was told to anybody is on the disk.
     var isWhole = false
+    var isCopy = false
 
     /// Whom the log began with, and in which of the place's lives.
     let founder: Replica

@@ -36,6 +36,8 @@ public struct ClusterPlan: Sendable {
         case mixed
         /// Nodes lose their past again and again, for so long that the names they gave up are free again and taken up.
         case names
+        /// Directories are copied, and nodes set back to such a copy.
+        case copies
         /// Logs, snapshots, and all that else can go wrong.
         case diskEverything
     }
@@ -116,7 +118,7 @@ public struct ClusterPlan: Sendable {
             outputBytesMax = 1 << 14
             startsApart = true
             bigValues = true
-        case .disks, .snapshots, .slowWalks, .mixed, .diskEverything: setUpDisks()
+        case .disks, .snapshots, .slowWalks, .mixed, .copies, .diskEverything: setUpDisks()
         case .names:
             durablePercent = 60
             milliseconds = 90_000
@@ -140,6 +142,12 @@ public struct ClusterPlan: Sendable {
             milliseconds = 15_000
             clientMilliseconds = 40
             disturbMilliseconds = 2500
+        }
+        if profile == .copies {
+            milliseconds = 20_000
+            clientMilliseconds = 40
+            disturbMilliseconds = 700
+            faults += [(.copy, 4), (.setBack, 3)]
         }
         guard profile == .diskEverything else { return }
         faults += [(.join, 1), (.leave, 1), (.expel, 1), (.step, 1), (.slowDown, 1), (.halfOpen, 1)]
@@ -189,6 +197,10 @@ public enum ClusterFault: Sendable {
     case crash
     /// A process ends in order and comes back.
     case restart
+    /// The directory of a node is copied as it is just then.
+    case copy
+    /// A process ends, and what comes back has the copy of its directory.
+    case setBack
     /// Every process ends at once, without a word.
     case powerLoss
     case join

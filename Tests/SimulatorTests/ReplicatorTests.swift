@@ -19,6 +19,8 @@ final class Desk {
     var dials: [Int] = []
     /// The table was given to be kept.
     var hasKeptMembers = false
+    /// Its directory was said to be no copy any more.
+    var isAtHome = false
     /// The names it gave to be kept.
     var names: [(replica: Replica, isUnsure: Bool)] = []
     private var links = 0
@@ -70,6 +72,7 @@ final class Desk {
                 case .dial(let target, _): dials.append(target)
                 case .keepMembers: hasKeptMembers = true
                 case .keepReplica(let replica, _, let isUnsure): names.append((replica, isUnsure))
+                case .keepHome: isAtHome = true
                 case .noteResumePoints, .readLog, .endLogRead: break
                 case .log(_, let text): lines.append(text)
                 case .close(let link): replicator.closed(link: link, reason: "", moment)
