@@ -143,7 +143,7 @@ extension Cluster {
             if header.prev != chain.latest {
                 if chain.life == (index, node.life) { fail("\(header) does not follow \(chain.latest)") }
                 if !header.prev.isZero, !chain.stamps.contains(header.prev) { fail("\(header) follows what never was") }
-                lose(replica, header.partition, from: header.prev, to: chain.latest)
+                lose(replica, header.partition, from: header.prev, to: chain.latest, before: node.life, of: index)
             }
             chain.life = (index, node.life)
             chain.latest = header.stamp
@@ -191,11 +191,15 @@ extension Cluster {
     private func loseUnrecovered(_ index: Int, _ node: ClusterNode, _ partition: Int) {
         guard let chain = chains[node.formerReplica, partition], chain.life != (index, node.life) else { return }
         let recovered = node.recovered[partition]?[node.formerReplica] ?? .zero
-        if recovered < chain.latest { lose(node.formerReplica, partition, from: recovered, to: chain.latest) }
+        guard recovered < chain.latest else { return }
+        lose(node.formerReplica, partition, from: recovered, to: chain.latest, before: node.life, of: index)
     }
 
-    /// A new process of a replica has gone on from an earlier frame: nobody may have what came behind it.
-    private func lose(_ replica: Replica, _ partition: Int, from: Stamp, to: Stamp) {
+    /// A new process of a replica has gone on from an earlier frame: nobody may have what came behind it. What the new
+    /// process has written may lie among the stamps that were lost, if its clock is behind.
+    private func lose(
+        _ replica: Replica, _ partition: Int, from: Stamp, to: Stamp, before life: Int, of slot: Int
+    ) {
         for index in members {
             guard let latest = slots[index].node?.versions(partition)[replica], slots[index].node?.replica != replica
             else { continue }
@@ -206,6 +210,7 @@ extension Cluster {
         for index in ledger.entries.indices {
             let entry = ledger.entries[index]
             guard entry.partition == partition, entry.stamp.replica == replica, entry.stamp > from else { continue }
+            if entry.slot == slot, entry.life == life { continue }
             if entry.stamp <= to { ledger.entries[index].isLost = true }
         }
     }
@@ -251,7 +256,7 @@ extension Cluster {
             let counted = node.report.counted
             for other in members where other != index {
                 // Who still asks for its past has lost what it announced before.
-                guard let peer = slots[other].node, peer.takesWrites || slots[other].disk != nil,
+                guard let peer = slots[other].node, peer.takesWrites || slots[other].keepsWhatItSays,
                     counted.contains(peer.replica)
                 else { continue }
                 let pair = CutPair(node: index, life: node.life, other: other, otherLife: peer.life)
