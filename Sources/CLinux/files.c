@@ -29,7 +29,10 @@ int64_t a2_file_length(int descriptor) {
 
 uint64_t a2_file_home(int descriptor) {
     struct statx status;
-    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) < 0) return 0;
+    const unsigned wanted = STATX_INO | STATX_BTIME;
+    if (statx(descriptor, "", AT_EMPTY_PATH, wanted, &status) < 0) return 0;
+    // Numbers alone are used again, and some file systems give others after every mount.
+    if ((status.stx_mask & wanted) != wanted) return 0;
     uint64_t born = (uint64_t)status.stx_btime.tv_sec * 1000000000u + status.stx_btime.tv_nsec;
     // Not zero, however unlikely.
     return (status.stx_ino * 0x9E3779B97F4A7C15u ^ born) | 1;

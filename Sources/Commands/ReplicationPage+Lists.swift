@@ -113,11 +113,6 @@ extension ReplicationPage {
                 + "taken once every member has said what it knows of this node. Bring back, or expel, those named."
         ),
         (
-            "the data directory of this node is a copy from before it met anybody, …",
-            "The cluster may have what is in it already, as written later. Start the node empty and it joins; or, if it "
-                + "never ran beside peers, start it once without any --peer."
-        ),
-        (
             "… speaks peer protocol …: upgrade the older one",
             "Their releases are too far apart. Nodes of neighbouring releases link."
         ),

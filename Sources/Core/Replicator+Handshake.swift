@@ -134,10 +134,6 @@ extension Replicator {
     private func reasonAgainst(_ peer: EstablishedPeer, _ now: Moment) -> String? {
         let node = peer.identity.replica.node
         if silenced.contains(node) { return "links with node \(node) are kept down" }
-        if !peer.horizon.isZero, isCopyFromAlone {
-            noteCopyFromAlone()
-            return Self.copyFromAlone
-        }
         // Whoever comes new writes later than the cluster's cuts: not at a time that is an hour away.
         guard !hasMet, !hasEverMet, peer.horizon > latestFollowed(now) else { return nil }
         let lead = (peer.horizon.unixMilliseconds - now.unixMilliseconds) / 1000

@@ -25,8 +25,8 @@ struct OwnPast {
     var isWhole = false
     /// The disk was copied from another, or is an older state of its own.
     var isCopy = false
-    /// How many peers a copy was said to wait for.
-    var awaited = 0
+    /// Whom a copy was said to wait for.
+    var awaited = ""
     /// Peers have told us of writes of our own that our disk did not have.
     var hasComeBack = false
     /// Where our window ended when the gate opened, or just behind that: what came back of our past before did not come
@@ -91,49 +91,37 @@ extension Replicator {
         // it must not write under that name.
         let taken = targets.first(where: \.refusesAsDuplicate)
         let isLate = now.monotonicMilliseconds >= past.deadlineMilliseconds
+        let awaited = past.isCopy ? membersWhoHaveNotTold : []
         if isSure, !past.isConfirming {
             confirmPast()
-        } else if isSure || taken == nil && isLate && !past.isCopy {
-            openGate(isSure: isSure, now)
-        } else if taken == nil, isLate {
-            tellWhomACopyAwaits()
-        } else if let taken, isLate, node.writeGate == .asksForPast {
+        } else if isSure || taken == nil && isLate && awaited.isEmpty {
+            // Where all who knew its past are gone, a copy may have been written on under its name.
+            let hasHeard = !past.isCopy || targets.contains { hasTold($0) }
+            openGate(isSure: isSure && hasHeard, now)
+        } else if let taken, isLate, node.writeGate == .asksForPast || !past.awaited.isEmpty {
+            past.awaited = ""
             node.writeGate = WriteGate("READONLY \(taken.complaint)")
+        } else if taken == nil, isLate {
+            tellWhomACopyAwaits(awaited)
         }
+    }
+
+    private var membersWhoHaveNotTold: [MemberEntry] {
+        members.present.filter { $0.replica.node != replica.node && !hasTold($0.replica) }
     }
 
     /// A next generation may have been written under already, and those who know may be the very ones who are away.
-    private func tellWhomACopyAwaits() {
-        let awaited = targets.filter { !$0.isSelf && !isDeserted($0) && !hasTold($0) }
-        guard !awaited.isEmpty, awaited.count != past.awaited else { return }
-        past.awaited = awaited.count
-        let names = awaited.map { target in
-            members.present.first { $0.address == target.address }.map(\.label) ?? "\(target.address)"
-        }
+    private func tellWhomACopyAwaits(_ awaited: [MemberEntry]) {
+        let names = awaited.filter { peer($0.replica)?.downstream == nil }.map(\.label).joined(separator: ", ")
+        guard names != past.awaited else { return }
+        past.awaited = names
+        // Those who are there are about to tell.
+        if names.isEmpty { return node.writeGate = .asksForPast }
         let text =
             "the data directory of this node is a copy, or was restored: what was written since only its peers know, "
-            + "and it takes no writes before these have answered, or were expelled (A2.EXPEL): "
-            + names.joined(separator: ", ")
+            + "and it takes no writes before these have answered, or were expelled (A2.EXPEL): \(names)"
         node.writeGate = WriteGate("READONLY \(text)")
         log(.warning, text)
-    }
-
-    /// When the original met somebody, what it had written got other stamps. It would be in the cluster twice.
-    var isCopyFromAlone: Bool {
-        past.isCopy && !hasEverMet && !hasSharedPast
-            && (0..<Slots.partitionCount).contains { !executor.versions($0)[replica].isZero }
-    }
-
-    static var copyFromAlone: String {
-        "the data directory of this node is a copy from before it met anybody, and its peers may have what it wrote then: "
-            + "start it empty and it joins anew, or, if it never ran beside them, start it once without peers"
-    }
-
-    func noteCopyFromAlone() {
-        guard past.isAsking else { return }
-        past.isAsking = false
-        node.writeGate = WriteGate("READONLY \(Self.copyFromAlone)")
-        log(.error, Self.copyFromAlone)
     }
 
     /// Nobody knows more of it than it does.
@@ -154,9 +142,10 @@ extension Replicator {
     }
 
     /// Whether the peer behind a target has told us all it has, and counts us.
-    func hasTold(_ target: DialTarget) -> Bool {
-        guard let replica = target.replica, let peer = peer(replica), let number = peer.downstream,
-            let link = link(number), link.isEstablished
+    func hasTold(_ target: DialTarget) -> Bool { target.replica.map { hasTold($0) } ?? false }
+
+    private func hasTold(_ replica: Replica) -> Bool {
+        guard let peer = peer(replica), let number = peer.downstream, let link = link(number), link.isEstablished
         else { return false }
         return !link.receiving.awaitsVersions && link.receiving.comparison == nil
             && !repair.isNeeded(link: number, ofOrigin: false)

@@ -26,7 +26,7 @@ final class IdentityKeeper: @unchecked Sendable {
         // What cannot be read is refused before anything is written.
         kept = KeptReplication(self.file.identity.members) ?? KeptReplication()
         let home = self.file.home
-        isCopy = kept.home != 0 && home != 0 && kept.home != home
+        isCopy = kept.home != 0 && kept.home != home
         isAtHome = !isCopy
     }
 
@@ -87,11 +87,16 @@ final class IdentityKeeper: @unchecked Sendable {
     private func write(_ body: (inout Identity) -> Void) throws(StorageError) {
         var identity = file.identity
         body(&identity)
-        repeat {
-            // The second time only where the file had to be made anew, for want of room.
-            if isAtHome { kept.home = file.home }
+        if isAtHome { kept.home = file.home }
+        identity.members = kept.encoded
+        if isAtHome, !file.hasRoom(for: identity) {
+            // It is made anew, and lies somewhere else then: nobody knows where before that is written.
+            kept.home = 0
             identity.members = kept.encoded
             try file.write(identity)
-        } while isAtHome && kept.home != file.home
+            kept.home = file.home
+            identity.members = kept.encoded
+        }
+        try file.write(identity)
     }
 }

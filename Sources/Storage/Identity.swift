@@ -97,6 +97,13 @@ public struct IdentityFile<D: Disk>: ~Copyable {
     /// Where the file lies: a copy lies elsewhere. 0 where that cannot be told.
     public var home: UInt64 { disk.home(file) }
 
+    /// Whether the file stays where it is when `new` is written.
+    public mutating func hasRoom(for new: Identity) -> Bool {
+        scratch.removeAll()
+        IdentityFormat.encodeCopy(new, sequence: sequence + 1, to: &scratch)
+        return scratch.count <= capacity
+    }
+
     /// Makes `new` what the file says; durable on return. A failure is final.
     public mutating func write(_ new: Identity) throws(StorageError) {
         if isStopped { throw StorageError(.stopped, path, "closed after a failure") }

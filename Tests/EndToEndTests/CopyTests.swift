@@ -75,7 +75,7 @@ extension EndToEnd {
             let isTaken = poll(forSeconds: 40) {
                 (try? RESPClient(port: port).call("SET", "copied", "yes")) == .ok
             }
-            #expect(isTaken && !copy.output.contains("goes on as"), "\(copy.output)")
+            #expect(isTaken && copy.output.contains("node 2 goes on as 2.1"), "\(copy.output)")
         }
     }
 }

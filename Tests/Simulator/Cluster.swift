@@ -340,7 +340,6 @@ public final class Cluster {
             default: false
             }
         let isOfOperator = plan.durablePercent > 0 && text.hasPrefix("this node has left")
-        if plan.profile == .copies, text.contains("is a copy from before it met anybody") { return true }
         // All come back in the end, and then it writes.
         if text.hasPrefix("all generations of node") { return true }
         return isOfPlan || isOfOperator || text.hasPrefix("this node was expelled")
