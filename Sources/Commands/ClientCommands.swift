@@ -207,6 +207,7 @@ private func clientTrackingInfo(_ call: inout Invocation) throws(CommandError) {
 private func clientInfo(_ call: inout Invocation) throws(CommandError) {
     var filter = ClientFilter()
     filter.ids = [call.session.id]
+    filter.protocolVersion = call.reply.protocolVersion
     call.effect = .host(.clientList(filter))
 }
 
@@ -221,6 +222,7 @@ private func clientType(_ word: ByteView) throws(CommandError) -> ClientType {
 @Sendable
 private func clientList(_ call: inout Invocation) throws(CommandError) {
     var filter = ClientFilter()
+    filter.protocolVersion = call.reply.protocolVersion
     if call.arguments.count == 4, call.arguments.isWord(2, "type") {
         filter.type = try clientType(call.arguments[3])
     } else if call.arguments.count > 3, call.arguments.isWord(2, "id") {

@@ -76,6 +76,8 @@ public struct ClientFilter: Sendable {
     public var ageSecondsMin: Int64?
     /// Do not kill the caller.
     public var skipsCaller = false
+    /// What the caller speaks when it asks: within a transaction HELLO may come before the answer.
+    public var protocolVersion: UInt8 = 2
 
     public init() {}
 }

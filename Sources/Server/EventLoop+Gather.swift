@@ -71,17 +71,13 @@ extension EventLoop {
         let reply = connection.reply
         let answers = gathering.result
         switch gathering.question {
-        case .list:
+        case .list(let filter):
             var text = ""
             for (_, line) in answers.lines.sorted(by: { $0.client < $1.client }) { text += line + "\n" }
-            var bytes = Array(text.utf8)
-            bytes.withUnsafeMutableBufferPointer { buffer in
-                if let start = buffer.baseAddress {
-                    reply.pointee.verbatim("txt", ByteView(start: UnsafePointer(start), count: buffer.count))
-                } else {
-                    reply.pointee.verbatim("txt", .empty)
-                }
-            }
+            let protocolVersion = reply.pointee.protocolVersion
+            reply.pointee.protocolVersion = filter.protocolVersion
+            Array(text.utf8).withView { reply.pointee.verbatim("txt", $0) }
+            reply.pointee.protocolVersion = protocolVersion
         case .kill(_, let repliesCount):
             if repliesCount {
                 reply.pointee.integer(answers.count)

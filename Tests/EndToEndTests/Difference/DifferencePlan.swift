@@ -112,7 +112,7 @@ extension DifferenceRun {
         while played < commands, summary.findings.count < findings {
             try reset()
             var history: [Step] = []
-            let digits = lastDigitDifferences
+            let apart = lastDigitDifferences + refusalsForBits
             while history.count < DifferenceRun.segmentSteps, played + history.count < commands {
                 let batch = DifferencePlan.allowed(generator.nextBatch(), only: only)
                 let found = try play(batch, offset: history.count)
@@ -122,7 +122,7 @@ extension DifferenceRun {
                     break
                 }
                 // The values may differ in a digit now, which later commands would show as something else.
-                if lastDigitDifferences > digits { break }
+                if lastDigitDifferences + refusalsForBits > apart { break }
             }
             played += history.count
         }

@@ -61,11 +61,11 @@ struct IntendedDifference: Sendable {
             reason: "Compression and integer encoding are the writer's choice."),
         IntendedDifference(
             commands: "SETBIT, BITFIELD of a watched key, changing no bit",
-            difference: "EXEC is refused, where Redis takes it (about once in three million random commands).",
+            difference: "EXEC is refused, where Redis takes it; the run starts anew after that.",
             reason: "The bits are written all the same: against another region's change of them, the later one counts."),
         IntendedDifference(
             commands: "CLIENT LIST, CLIENT INFO in a transaction that also says HELLO",
-            difference: "They show, and are encoded for, the connection as it is after the transaction.",
+            difference: "They show the connection as it is after the transaction.",
             reason: "Other loops' connections are asked once the transaction's partitions are free again."),
         IntendedDifference(
             commands: "KEYS, SCAN, RANDOMKEY", difference: "The order is free, and cursors are opaque.",
