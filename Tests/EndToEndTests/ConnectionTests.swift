@@ -67,6 +67,19 @@ extension EndToEnd {
             #expect(try admin.receiveToEnd().isEmpty)
         }
 
+        @Test("What a transaction lists comes in the protocol it was asked in", arguments: ["LIST", "INFO"])
+        func listBeforeHello(word: String) throws {
+            let pair = try ServerPair()
+            let answers = try [pair.oracle, pair.subject].map { server in
+                let client = try server.connect()
+                for command in [["MULTI"], ["CLIENT", word], ["HELLO", "3"], ["CLIENT", word]] {
+                    _ = try client.call(bytes: command.map { bytes($0) })
+                }
+                return try client.call("EXEC").elements?.map(\.typeName) ?? []
+            }
+            #expect(answers[0].count == 3 && answers[0] == answers[1], "\(answers)")
+        }
+
         @Test("MONITOR shows every command in redis-server's words")
         func monitor() throws {
             let pair = try ServerPair()
