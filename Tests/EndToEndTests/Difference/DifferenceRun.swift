@@ -81,7 +81,8 @@ final class DifferenceRun {
             }
             let isRefusedForBits = watches[connection].excuses(expected, actual, of: command)
             for connection in watches.indices {
-                watches[connection].note(command, isOwn: connection == batch[index].connection)
+                let isTaken = !expected.isError && expected != .queued
+                watches[connection].note(command, isOwn: isTaken && connection == batch[index].connection)
             }
             if isRefusedForBits {
                 // What else was sent with it is answered out of two states.
@@ -262,6 +263,7 @@ private struct Watch {
     private var keys: Set<[UInt8]> = []
     private var hasBitsWritten = false
 
+    /// `isOwn`: the connection has sent it, and it was taken.
     mutating func note(_ command: Command, isOwn: Bool) {
         switch String(decoding: command.first ?? [], as: UTF8.self).uppercased() {
         case "WATCH" where isOwn: keys.formUnion(command.dropFirst())
