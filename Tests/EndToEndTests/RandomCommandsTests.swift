@@ -28,8 +28,10 @@ extension EndToEnd {
                 while deadline.map({ !$0.hasPassed }) ?? (seed < plan.firstSeed + UInt64(plan.seedCount)) {
                     if summary.findings.count >= DifferenceRun.enoughFindings { break }
                     let version = DifferencePlan.protocolVersion(seed: seed)
-                    try runs[version - 2].get().runSeed(
-                        seed, commands: plan.commandsPerSeed, only: plan.only, into: &summary)
+                    do {
+                        try runs[version - 2].get().runSeed(
+                            seed, commands: plan.commandsPerSeed, only: plan.only, into: &summary)
+                    } catch { throw TestSupportError("seed \(seed): \(error)") }
                     seed += 1
                 }
             }

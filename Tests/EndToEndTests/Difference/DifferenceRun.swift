@@ -69,7 +69,10 @@ final class DifferenceRun {
         var payloads: [(step: Int, expected: [UInt8], actual: [UInt8])] = []
         for index in batch.indices {
             guard case .command(let command, let comparison) = batch[index].action else { continue }
-            let expected = try oracle.receive(command, on: connection)
+            let expected: Reply
+            do { expected = try oracle.receive(command, on: connection) } catch {
+                throw TestSupportError("redis-server, asked \(batch[index].text): \(error)")
+            }
             let actual: Reply
             do {
                 if let sendFailure { throw TestSupportError(sendFailure) }
