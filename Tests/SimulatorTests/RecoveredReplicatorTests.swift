@@ -70,6 +70,17 @@ import Wire
         #expect(desk.node.core.node.writeGate == nil)
     }
 
+    /// The peer has nothing of the node's past, and counts it until there is no more time to wait for others.
+    private static func tell(_ desk: Desk, _ link: Int) {
+        desk.say(.versions(VersionsReport(applied: [], partitions: [])), link)
+        for _ in 0..<6 {
+            var heartbeat = Heartbeat(unixMilliseconds: desk.now)
+            heartbeat.counted = [desk.node.replica, desk.peer.replica]
+            desk.say(.heartbeat(heartbeat), link)
+            desk.pass(desk.node.settings.timing.ownPastMilliseconds / 5)
+        }
+    }
+
     @Test("A copy of a directory takes no other name: all have to answer")
     func copied() throws {
         var past = try Self.past(of: Desk())
@@ -79,13 +90,7 @@ import Wire
         // Node 3 does not answer.
         _ = try desk.takeDial()
         _ = try desk.linkTo()
-        desk.say(.versions(VersionsReport(applied: [], partitions: [])), link)
-        for _ in 0..<6 {
-            var heartbeat = Heartbeat(unixMilliseconds: desk.now)
-            heartbeat.counted = [desk.node.replica, desk.peer.replica]
-            desk.say(.heartbeat(heartbeat), link)
-            desk.pass(desk.node.settings.timing.ownPastMilliseconds / 5)
-        }
+        Self.tell(desk, link)
         #expect(desk.node.replica == Replica(node: 1, generation: 0))
         let text = desk.node.core.node.writeGate?.text ?? ""
         #expect(text.hasPrefix("READONLY the data directory of this node is a copy"), "\(text)")
@@ -102,13 +107,7 @@ import Wire
         let desk = try Desk(recovered: RecoveredPast(members: table.entries, isCopy: true), seeds: seeds)
         let link = try desk.linkFrom()
         _ = try desk.linkTo()
-        desk.say(.versions(VersionsReport(applied: [], partitions: [])), link)
-        for _ in 0..<6 {
-            var heartbeat = Heartbeat(unixMilliseconds: desk.now)
-            heartbeat.counted = [desk.node.replica, desk.peer.replica]
-            desk.say(.heartbeat(heartbeat), link)
-            desk.pass(desk.node.settings.timing.ownPastMilliseconds / 5)
-        }
+        Self.tell(desk, link)
         desk.turn()
         #expect(desk.node.core.node.writeGate == nil && desk.isAtHome, "\(desk.lines)")
     }
