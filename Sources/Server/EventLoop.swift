@@ -85,7 +85,7 @@ final class EventLoop {
             if executor.context.pointee.nowMilliseconds >= nextDeadlineMilliseconds { lookAfterHeld() }
             if let log = shared.log {
                 withholds = log.buffer.isSynchronous.load(ordering: .relaxed)
-                log.lookAtBacklog(node.window)
+                log.lookBeforeWriting(node.window, nowMilliseconds: executor.context.pointee.nowMilliseconds)
             }
             executeReady()
             if !walking.isEmpty { stepWalks() }

@@ -108,10 +108,14 @@ final class LogPost: Sendable {
         return hasSeenAll
     }
 
-    /// At half of the ring: what is under way when it is noticed fits into the other half.
+    /// By every loop in every turn, before it runs a request. At half of the ring: what is under way when it is noticed
+    /// fits into the other half. At the end of the lease: the log thread may be what stands still, and a stamp behind it
+    /// may be given again after a crash.
     @inline(__always)
-    func lookAtBacklog(_ window: Window) {
-        if buffer.backlogBytes(end: window.end) > window.capacity / 2 { holdsWrites.store(true, ordering: .relaxed) }
+    func lookBeforeWriting(_ window: Window, nowMilliseconds: Int64) {
+        if buffer.backlogBytes(end: window.end) > window.capacity / 2 || nowMilliseconds > buffer.leaseMilliseconds {
+            holdsWrites.store(true, ordering: .relaxed)
+        }
     }
 
     func isBehind(_ window: Window) -> Bool { buffer.backlogBytes(end: window.end) > window.capacity / 2 }
@@ -119,8 +123,7 @@ final class LogPost: Sendable {
     /// By a loop, because the log thread may be what stands still.
     func lookAtAge(nowMilliseconds: Int64) {
         let since = unsyncedSinceMilliseconds.load(ordering: .relaxed)
-        let isOld = since > 0 && nowMilliseconds - since > Self.unsyncedMillisecondsMax
-        if isOld || nowMilliseconds > buffer.leaseMilliseconds {
+        if since > 0, nowMilliseconds - since > Self.unsyncedMillisecondsMax {
             holdsWrites.store(true, ordering: .relaxed)
         }
     }

@@ -260,8 +260,10 @@ final class LogThread {
     private func letWritesGoOn() {
         guard post.holdsWrites.load(ordering: .relaxed) else { return }
         let since = post.unsyncedSinceMilliseconds.load(ordering: .relaxed)
-        let isOld = since > 0 && SystemClock.wallMilliseconds - since > LogPost.unsyncedMillisecondsMax
-        guard !isOld, post.buffer.backlogBytes(end: window.end) < window.capacity / 4 else { return }
+        let now = SystemClock.wallMilliseconds
+        let isOld = since > 0 && now - since > LogPost.unsyncedMillisecondsMax
+        let hasLease = now <= post.buffer.leaseMilliseconds
+        guard !isOld, hasLease, post.buffer.backlogBytes(end: window.end) < window.capacity / 4 else { return }
         post.holdsWrites.store(false, ordering: .sequentiallyConsistent)
         for mailbox in shared.mailboxes { mailbox.post(.resumePaused) }
     }
