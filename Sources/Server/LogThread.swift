@@ -155,6 +155,7 @@ final class LogThread {
 
     /// Returns whether there was room.
     private func flush(_ now: Int64) throws(StorageError) -> Bool {
+        writer.writesAhead = post.buffer.isSynchronous.load(ordering: .relaxed)
         do throws(StorageError) {
             try writer.append(batch.view, entryCount: batchEntries, unixMilliseconds: now)
         } catch {

@@ -71,6 +71,19 @@ extension Disk {
         }
     }
 
+    /// Zeros, `count` of them.
+    func writeZeros(_ count: Int, to file: DiskFile, at offset: Int, path: String) throws(StorageError) {
+        let zeros = [UInt8](repeating: 0, count: min(count, 1 << 20))
+        try zeros.withView { (view) throws(StorageError) in
+            var done = 0
+            while done < count {
+                let length = min(view.count, count - done)
+                try writeAll(view.slice(0, length), to: file, at: offset + done, path: path)
+                done += length
+            }
+        }
+    }
+
     /// As many bytes as there are from `offset` on, at most `count`, behind what `buffer` holds.
     func readAll(
         _ file: DiskFile, at offset: Int, count: Int, into buffer: inout ByteBuffer, path: String

@@ -18,6 +18,8 @@ public struct LogWriter<D: Disk>: ~Copyable {
     public static var segmentBytesDefault: Int { 64 << 20 }
     /// Batches up to this size are put together and written at once; larger ones piece by piece.
     private static var oneWriteBytesMax: Int { 4 << 20 }
+    /// How far ahead zeros are written. More makes the one batch that writes them slower, and less makes more of those.
+    private static var aheadBytes: Int { 256 << 10 }
 
     struct Segment {
         var number: UInt64
@@ -31,6 +33,8 @@ public struct LogWriter<D: Disk>: ~Copyable {
         /// Where the next batch goes, and how far there is room.
         var offset: Int
         var capacity: Int
+        /// Everything before has been written, if only with zeros.
+        var touched: Int
     }
 
     private struct Spare {
@@ -41,6 +45,9 @@ public struct LogWriter<D: Disk>: ~Copyable {
     let disk: D
     private let directory: String
     private let segmentBytes: Int
+    /// For who syncs after every batch. A file system notes in its journal, at the sync, that what was only allocated
+    /// has been written now; where zeros were before, the sync writes the batch and nothing else.
+    public var writesAhead = false
     /// Stands in the header of segments that are begun from now on.
     public var owner: LogOwner
     /// All that are kept, the current one last.
@@ -117,6 +124,7 @@ public struct LogWriter<D: Disk>: ~Copyable {
         do throws(StorageError) {
             try disk.writeAll(scratch.view, to: current.file, at: current.offset, path: current.path)
             if !isOneWrite { try write(pieces, behind: current) }
+            if writesAhead { try touchAhead(of: current.offset + whole) }
         } catch {
             throw stop(error)
         }
@@ -143,6 +151,13 @@ public struct LogWriter<D: Disk>: ~Copyable {
             try disk.writeAll(piece, to: place.file, at: offset, path: place.path)
             offset += piece.count
         }
+    }
+
+    private mutating func touchAhead(of end: Int) throws(StorageError) {
+        guard let current, end > current.touched else { return }
+        let touched = min(end + Self.aheadBytes, current.capacity)
+        try disk.writeZeros(touched - end, to: current.file, at: end, path: current.path)
+        self.current?.touched = touched
     }
 
     /// Returns when everything appended is on disk.
@@ -238,14 +253,16 @@ public struct LogWriter<D: Disk>: ~Copyable {
         }
         if let current { disk.close(current.file) }
         current = Current(
-            file: next.file, path: path, crc: crc, offset: LogSegmentHeader.byteCount, capacity: next.length)
+            file: next.file, path: path, crc: crc, offset: LogSegmentHeader.byteCount, capacity: next.length,
+            touched: LogSegmentHeader.byteCount)
         spare = nil
         segments.append(Segment(number: header.number, position: endPosition))
     }
 
     /// Goes on in a segment that recovery has left ready to be written at `offset`.
     mutating func resume(file: DiskFile, path: String, crc: UInt32, offset: Int, capacity: Int) {
-        current = Current(file: file, path: path, crc: crc, offset: offset, capacity: capacity)
+        current = Current(
+            file: file, path: path, crc: crc, offset: offset, capacity: capacity, touched: offset)
     }
 
     /// Gives the current segment its full length again, if there is room; otherwise it ends where it ends.

@@ -102,15 +102,7 @@ extension LogWriter {
         }
         let stray = countToLastNonZero(bytes.dropFirst(last.endOffset))
         if stray > 0, !log.faults.contains(.tailKept) {
-            let zeros = [UInt8](repeating: 0, count: min(stray, 1 << 20))
-            try zeros.withView { (view) throws(StorageError) in
-                var done = 0
-                while done < stray {
-                    let count = min(view.count, stray - done)
-                    try disk.writeAll(view.slice(0, count), to: file, at: last.endOffset + done, path: path)
-                    done += count
-                }
-            }
+            try disk.writeZeros(stray, to: file, at: last.endOffset, path: path)
         }
         try disk.sync(file, path: path)
         extend()

@@ -71,6 +71,7 @@ struct StoredLife {
         tornBytes += log.tornBytes
         var writer = try LogWriter.open(
             continuing: log, in: directory, owner: Self.owner, segmentBytes: segmentBytes)
+        writer.writesAhead = random.below(2) == 0
         if writer.durablePosition != log.end { throw Broken("not durable after recovery") }
         model.durable = max(model.durable, log.end)
         for _ in 0..<steps { try step(directory, &identity, &manifest, &writer) }
