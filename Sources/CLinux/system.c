@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -106,6 +107,11 @@ int a2_eventfd_signal(int descriptor) {
 int a2_eventfd_drain(int descriptor) {
     uint64_t count;
     return (int)RETRY(read(descriptor, &count, sizeof count));
+}
+
+int a2_eventfd_await(int descriptor, int timeout_milliseconds) {
+    struct pollfd waiting = {.fd = descriptor, .events = POLLIN};
+    return RETRY(poll(&waiting, 1, timeout_milliseconds));
 }
 
 int a2_signals_open(void) {

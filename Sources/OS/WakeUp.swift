@@ -28,6 +28,11 @@ public final class WakeUp: Sendable {
     @inline(__always)
     public var isPending: Bool { pending.load(ordering: .acquiring) }
 
+    /// For a loop that wants to know of nothing else. Leaves the signal for `clear`.
+    public func wait(timeoutMilliseconds: Int) {
+        if !isPending { _ = a2_eventfd_await(descriptor, Int32(clamping: timeoutMilliseconds)) }
+    }
+
     /// Called by the loop before it looks for messages.
     @inline(__always)
     public func clear() {

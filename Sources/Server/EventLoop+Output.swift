@@ -32,7 +32,6 @@ extension EventLoop {
             flush(slot, connection)
         }
         scheduled.removeAll(keepingCapacity: true)
-        if !withheld.isEmpty { awaitDisk() }
     }
 
     // MARK: Replies that wait for the disk
@@ -42,27 +41,23 @@ extension EventLoop {
         return connection.pointee.replyPosition <= log.durablePosition
     }
 
-    /// Asks to be told when the disk has more. What it has had since is sent at once: nobody tells that.
-    private func awaitDisk() {
+    /// Asks to be told when the disk has more, and sends what waited for no more than it has now: nobody tells that.
+    func sendWithheld() {
         counters.repliesWithheld.store(withheld.count, ordering: .sequentiallyConsistent)
         atomicMemoryFence(ordering: .sequentiallyConsistent)
-        let hasSome = withheld.contains { slot in connections[slot].map { isDurable($0) } ?? false }
-        if hasSome { sendWithheld() }
-    }
-
-    /// The disk has more than before.
-    func sendWithheld() {
-        let slots = withheld
-        withheld.removeAll(keepingCapacity: true)
-        for slot in slots {
+        var waiting = 0
+        for position in withheld.indices {
+            let slot = withheld[position]
             guard let connection = connections[slot] else { continue }
             if withholds, !isDurable(connection) {
-                withheld.append(slot)
+                withheld[waiting] = slot
+                waiting += 1
                 continue
             }
             connection.pointee.isScheduled = false
             flush(slot, connection)
         }
+        withheld.removeLast(withheld.count - waiting)
         counters.repliesWithheld.store(withheld.count, ordering: .sequentiallyConsistent)
     }
 

@@ -51,6 +51,8 @@ final class EventLoop {
     var census = ClientCensus()
     var reports = LoopReports()
 
+    /// For how long sockets are left alone at most.
+    private static let disregardMillisecondsMax = 2
     static let mailboxToken = UInt64.max
     static let listenerTokenFirst = UInt64.max - 64
 
@@ -76,7 +78,7 @@ final class EventLoop {
     func run() {
         readClock()
         while true {
-            let count = poller.wait(timeoutMilliseconds: waitMilliseconds)
+            let count = awaitEvents()
             readClock()
             LoopCounters.bump(counters.turns, 1)
             for position in 0..<count { take(poller[position]) }
@@ -92,11 +94,23 @@ final class EventLoop {
             flushScheduled()
             shared.peers.bell.ringIfAsleep(node.window)
             shared.log?.bell.ringIfAsleep(node.window)
+            // After the log thread has been told of more: it writes that while these go out.
+            if !withheld.isEmpty { sendWithheld() }
             if !doomed.isEmpty { closeDoomed() }
             if executor.context.pointee.nowMilliseconds >= upkeep.nextTickMilliseconds { tick() }
             if upkeep.isBehind { continueUpkeep() }
             if isStopping, connections.count == 0 { return }
         }
+    }
+
+    /// While replies wait for the disk, nothing that arrives can be answered before those are. What the sockets get until
+    /// then is for one turn, and one sync, instead of a turn for each: unless that takes long, or somebody has to be
+    /// told that the disk is full.
+    private func awaitEvents() -> Int {
+        let pause = waitMilliseconds
+        if withheld.isEmpty || pause == 0 || node.diskGate != nil { return poller.wait(timeoutMilliseconds: pause) }
+        shared.mailboxes[index].wakeUp.wait(timeoutMilliseconds: min(pause, Self.disregardMillisecondsMax))
+        return poller.wait(timeoutMilliseconds: 0)
     }
 
     /// Not at all while there is work; else until the next tick, or the end of somebody's wait.

@@ -118,6 +118,8 @@ static inline uint32_t a2_event_flags(const void *_Nonnull events, int index) {
 int a2_eventfd(void);
 int a2_eventfd_signal(int eventfd);
 int a2_eventfd_drain(int eventfd);
+// Returns when it has been signalled, or the time has passed.
+int a2_eventfd_await(int eventfd, int timeout_milliseconds);
 
 // Signals: TERM, INT, HUP and USR1 are blocked in this thread and those it starts, and read from the
 // descriptor this returns; PIPE is ignored.
