@@ -36,26 +36,12 @@ extension EventLoop {
         if pausedUntil <= now, !shared.holdsWrites, !held.isEmpty { resumePaused() }
         lookAfterHeld()
         if limits.idleSecondsMax > 0 { closeIdle(now) }
-        if !ready.isEmpty { executeAfterTick() }
         census.step(connections, counters)
         let times = ProcessFacts.threadCPUTimes
         counters.userCPUMicroseconds.store(times.userMicroseconds, ordering: .relaxed)
         counters.systemCPUMicroseconds.store(times.systemMicroseconds, ordering: .relaxed)
         executor.publishCounters()
         if index == 0 { reportAlarms() }
-    }
-
-    /// Connections that the tick let go are served in the same turn.
-    private func executeAfterTick() {
-        let slots = ready
-        ready.removeAll(keepingCapacity: true)
-        for slot in slots {
-            guard let connection = connections[slot] else { continue }
-            connection.pointee.isReady = false
-            execute(slot, connection)
-        }
-        flushScheduled()
-        closeDoomed()
     }
 
     private func closeIdle(_ now: Int64) {

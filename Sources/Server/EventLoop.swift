@@ -113,9 +113,11 @@ final class EventLoop {
         return poller.wait(timeoutMilliseconds: 0)
     }
 
-    /// Not at all while there is work; else until the next tick, or the end of somebody's wait.
+    /// Not at all while there is work, which the tick may have left; else until the next tick, or the end of a wait.
     private var waitMilliseconds: Int {
-        if !unread.isEmpty || !unsent.isEmpty || !walking.isEmpty || upkeep.isBehind { return 0 }
+        let hasWork =
+            !ready.isEmpty || !unread.isEmpty || !unsent.isEmpty || !walking.isEmpty || upkeep.isBehind
+        if hasWork { return 0 }
         let next = min(upkeep.nextTickMilliseconds, nextDeadlineMilliseconds)
         return max(Int(next - executor.context.pointee.nowMilliseconds), 0)
     }
