@@ -74,7 +74,9 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests", dependencies: ["Base", "Options", "TestSupport"],
-            exclude: ["IntendedDifferences.md", "clients.py", "crashes.py", "full_disk.c", "lossy_disk.c"],
+            exclude: [
+                "IntendedDifferences.md", "clients.py", "crashes.py", "full_disk.c", "lossy_disk.c", "still_disk.c",
+            ],
             swiftSettings: settings),
         .target(
             name: "Simulator",

@@ -10,6 +10,8 @@ import Synchronization
 
 enum FsyncPolicy: String, Sendable {
     case always, everysec, no
+
+    init(_ settings: Settings) { self = FsyncPolicy(rawValue: settings.text(.fsync)) ?? .everysec }
 }
 
 final class LogPost: Sendable {
@@ -31,6 +33,8 @@ final class LogPost: Sendable {
     let holdsWrites = Atomic<Bool>(false)
     /// Unix milliseconds of the oldest batch that is not synced; 0 where all is.
     let unsyncedSinceMilliseconds = Atomic<Int64>(0)
+    /// Nothing is promised of the disk: `fsync no`. Syncs are far apart, and nobody waits for one.
+    let syncsLazily = Atomic<Bool>(false)
     /// Where the next batch of the log begins.
     let endPosition = Atomic<UInt64>(0)
     /// Of the log: everything before is on the disk. Told before the window's is.
@@ -88,6 +92,12 @@ final class LogPost: Sendable {
         ProcessEnd.now(ExitStatus.corruptData)
     }
 
+    /// At the start, and as soon as it is changed: who is told that it is `always` is owed that of his next write.
+    func follow(_ policy: FsyncPolicy) {
+        buffer.isSynchronous.store(policy == .always, ordering: .relaxed)
+        syncsLazily.store(policy == .no, ordering: .relaxed)
+    }
+
     // MARK: Holding writes back
 
     /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's. Nobody is waited for:
@@ -122,10 +132,14 @@ final class LogPost: Sendable {
 
     /// By a loop, because the log thread may be what stands still.
     func lookAtAge(nowMilliseconds: Int64) {
+        if isTooOld(nowMilliseconds: nowMilliseconds) { holdsWrites.store(true, ordering: .relaxed) }
+    }
+
+    /// Whether more would be lost now than the policy says.
+    func isTooOld(nowMilliseconds: Int64) -> Bool {
         let since = unsyncedSinceMilliseconds.load(ordering: .relaxed)
-        if since > 0, nowMilliseconds - since > Self.unsyncedMillisecondsMax {
-            holdsWrites.store(true, ordering: .relaxed)
-        }
+        return since > 0 && nowMilliseconds - since > Self.unsyncedMillisecondsMax
+            && !syncsLazily.load(ordering: .relaxed)
     }
 }
 

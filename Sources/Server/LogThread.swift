@@ -178,8 +178,6 @@ final class LogThread {
 
     // MARK: Syncing
 
-    private var policy: FsyncPolicy { FsyncPolicy(rawValue: shared.node.settings.text(.fsync)) ?? .everysec }
-
     private func syncIfDue() throws(StorageError) {
         guard writer.durablePosition < writer.endPosition else {
             if post.buffer.durablePosition < writtenPosition { noteDurable() }
@@ -191,7 +189,8 @@ final class LogThread {
         if post.buffer.isSynchronous.load(ordering: .relaxed) || wantsSync || isEnding {
             isDue = true
         } else {
-            let pause = counts.fsync == FsyncPolicy.no.rawValue ? Self.lazySyncMilliseconds : Self.syncMilliseconds
+            let isLazy = post.syncsLazily.load(ordering: .relaxed)
+            let pause = isLazy ? Self.lazySyncMilliseconds : Self.syncMilliseconds
             isDue = now - lastSyncMilliseconds >= pause
         }
         guard isDue else { return }
@@ -260,11 +259,10 @@ final class LogThread {
     /// What was held back because this thread was behind.
     private func letWritesGoOn() {
         guard post.holdsWrites.load(ordering: .relaxed) else { return }
-        let since = post.unsyncedSinceMilliseconds.load(ordering: .relaxed)
         let now = SystemClock.wallMilliseconds
-        let isOld = since > 0 && now - since > LogPost.unsyncedMillisecondsMax
         let hasLease = now <= post.buffer.leaseMilliseconds
-        guard !isOld, hasLease, post.buffer.backlogBytes(end: window.end) < window.capacity / 4 else { return }
+        let hasRoom = post.buffer.backlogBytes(end: window.end) < window.capacity / 4
+        guard hasLease, hasRoom, !post.isTooOld(nowMilliseconds: now) else { return }
         post.holdsWrites.store(false, ordering: .sequentiallyConsistent)
         for mailbox in shared.mailboxes { mailbox.post(.resumePaused) }
     }
@@ -314,8 +312,7 @@ final class LogThread {
 
     private func publish(_ now: Int64) {
         nextReportMilliseconds = now + 100
-        counts.fsync = policy.rawValue
-        post.buffer.isSynchronous.store(policy == .always, ordering: .relaxed)
+        counts.fsync = FsyncPolicy(shared.node.settings).rawValue
         let counts = counts
         let (start, end, durable) = (writer.firstPosition, writer.endPosition, writer.durablePosition)
         let segments = writer.segmentCount

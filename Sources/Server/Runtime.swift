@@ -162,8 +162,7 @@ final class Runtime {
     private func startLog() throws(SystemError) {
         guard let store, let log = shared.log else { return }
         let shared = shared
-        log.buffer.isSynchronous.store(
-            shared.node.settings.text(.fsync) == FsyncPolicy.always.rawValue, ordering: .relaxed)
+        log.follow(FsyncPolicy(shared.node.settings))
         // No stamp is handed out that a crash would give to another write.
         do throws(StorageError) {
             _ = try log.renewLease(shared, logPosition: 0, SystemClock.wallMilliseconds)

@@ -74,7 +74,11 @@ final class Shared: Sendable {
 
     /// After the settings changed. Reads them under the lock, so that of two changes the later one stays.
     func adoptSettings(_ changed: [Option]) {
-        limitsBox.withLock { $0 = ConnectionLimits(node.settings) }
+        limitsBox.withLock {
+            let settings = node.settings
+            $0 = ConnectionLimits(settings)
+            log?.follow(FsyncPolicy(settings))
+        }
         if let level = LogLevel(named: node.settings.text(.logLevel)) { logger.level = level }
         for mailbox in mailboxes { mailbox.post(.reloadLimits) }
         logger.info("settings changed", ["options": .text(changed.map(\.name).joined(separator: ", "))])

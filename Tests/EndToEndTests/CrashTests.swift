@@ -5,19 +5,13 @@ import TestSupport
 import Testing
 
 @Suite struct CrashTests {
-    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
-
     private func crash(_ seeds: Range<Int>, _ ways: String...) throws -> (exit: ChildProcess.Exit, output: String) {
         let directory = try TemporaryDirectory()
-        let library = directory.file("lossy_disk.so")
-        let built = try ChildProcess.run(
-            TestEnvironment.program("gcc"),
-            ["-shared", "-fPIC", "-O1", "-o", library, Self.folder + "/lossy_disk.c", "-ldl", "-lpthread"])
-        try #require(built.exit == .exited(0), "\(built.output)")
+        let library = try DiskShim.lossy.build(in: directory)
         return try ChildProcess.run(
             TestEnvironment.pythonWithRedis(),
             [
-                Self.folder + "/crashes.py", try TestEnvironment.a2Binary(), library, "\(seeds.lowerBound)",
+                DiskShim.folder + "/crashes.py", try TestEnvironment.a2Binary(), library, "\(seeds.lowerBound)",
                 "\(seeds.upperBound)",
             ] + ways, seconds: 7200)
     }

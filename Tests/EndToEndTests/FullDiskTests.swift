@@ -6,17 +6,6 @@ import TestSupport
 import Testing
 
 @Suite struct FullDiskTests {
-    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path
-
-    private func shim(in directory: TemporaryDirectory) throws -> String {
-        let library = directory.file("full_disk.so")
-        let built = try ChildProcess.run(
-            TestEnvironment.program("gcc"),
-            ["-shared", "-fPIC", "-O1", "-o", library, Self.folder + "/full_disk.c", "-ldl"])
-        try #require(built.exit == .exited(0), "\(built.output)")
-        return library
-    }
-
     @Test(
         "While the disk is full reads are answered, and writes are taken again once it has room",
         arguments: ["always", "everysec"])
@@ -26,7 +15,7 @@ import Testing
         let arguments = ["--fsync", fsync, "--log-segment-bytes", "4mb"]
         let server = try DurableServer(
             in: directory, arguments,
-            environment: ["LD_PRELOAD": try shim(in: directory), "FULL_DISK_WHILE": full])
+            environment: ["LD_PRELOAD": try DiskShim.full.build(in: directory), "FULL_DISK_WHILE": full])
         let client = try server.connect()
         #expect(try client.call("SET", "before", "1") == .ok)
         _ = try directory.write("", to: "full")

@@ -1,0 +1,103 @@
+/// What the disk has not been told makes clients' writes wait, and nothing else does.
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct HeldWritesTests {
+    private func nowMilliseconds() -> Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
+
+    /// What the identity says of the lease: `Identity.swift` has the format.
+    private func leaseMilliseconds(in directory: TemporaryDirectory) throws -> Int64 {
+        let file = try Data(contentsOf: URL(fileURLWithPath: directory.file("data") + "/identity"))
+        func number(_ offset: Int) -> Int64 {
+            (0..<8).reduce(0) { $0 | Int64(file[offset + $1]) << (8 * Int64($1)) }
+        }
+        let copies = [4096, 4096 + Int(number(16))]
+        return copies.map { number($0 + 40) }.max() ?? 0
+    }
+
+    /// One increment and when it was written; nil where it has to wait.
+    private func increment(_ key: String, _ client: RESPClient) throws -> Int64? {
+        client.enqueue(["INCR", key].map { Array($0.utf8) })
+        client.enqueue(["A2.META", key].map { Array($0.utf8) })
+        guard (try? client.receive()) != nil else { return nil }
+        let fields = try #require(try client.receive().elements)
+        let name = try #require(fields.firstIndex { $0.string == "written-ms" })
+        return fields[name + 1].integerValue
+    }
+
+    @Test("No write is given a stamp behind the lease on the disk; it waits for the next lease, and reads do not")
+    func endOfLease() throws {
+        let directory = try TemporaryDirectory()
+        let still = directory.file("still")
+        let server = try DurableServer(
+            in: directory, ["--threads", "2"],
+            environment: ["LD_PRELOAD": try DiskShim.still.build(in: directory), "STILL_DISK_WHILE": still])
+        var clients = try (0..<4).map { _ in try server.connect() }
+        for (number, client) in clients.enumerated() { _ = try increment("key:\(number)", client) }
+        // Or its age would make them wait.
+        _ = try clients[0].call("WAITAOF", "1", "0", "5000")
+        _ = try directory.write("", to: "still")
+        var lease: Int64 = 0
+        let isNear = try poll(forSeconds: 20) {
+            lease = try leaseMilliseconds(in: directory)
+            return nowMilliseconds() > lease - 150
+        }
+        try #require(isNear, "the lease goes on to \(lease)")
+
+        // Long enough for the lease to end.
+        for client in clients { client.timeoutSeconds = 1 }
+        var waiting: [RESPClient] = []
+        var latest: Int64 = 0
+        let areAllHeld = try poll(forSeconds: 30) {
+            for (number, client) in clients.enumerated() {
+                guard let written = try increment("key:\(number)", client) else {
+                    waiting.append(client)
+                    continue
+                }
+                latest = max(latest, written)
+            }
+            clients.removeAll { client in waiting.contains { $0 === client } }
+            return clients.isEmpty
+        }
+        #expect(areAllHeld)
+        #expect(latest <= lease, "\(latest - lease) ms behind the lease")
+        #expect(try leaseMilliseconds(in: directory) == lease)
+        #expect(try server.connect().call("GET", "key:0").string != nil)
+
+        try FileManager.default.removeItem(atPath: still)
+        for client in waiting {
+            client.timeoutSeconds = 20
+            #expect(try client.receive().integerValue != nil)
+        }
+        server.end(SIGTERM)
+    }
+
+    @Test("With `no` no write waits for a sync") func lazySyncs() throws {
+        let directory = try TemporaryDirectory()
+        let server = try DurableServer(in: directory, ["--fsync", "no"])
+        let client = try server.connect()
+        // Every write must be answered sooner than the next sync comes, which is ten seconds after the last.
+        client.timeoutSeconds = 5
+        let end = Date().addingTimeInterval(3.5)
+        while Date() < end { #expect(try client.call("INCR", "counter").integerValue != nil) }
+        server.end(SIGTERM)
+    }
+
+    @Test("Who sets `always` is owed that from the next write on, and who takes it back is not")
+    func changedWhileRunning() throws {
+        let directory = try TemporaryDirectory()
+        let server = try DurableServer(in: directory, ["--fsync", "no"])
+        let client = try server.connect()
+        for _ in 0..<20 {
+            #expect(try client.call("CONFIG", "SET", "appendfsync", "always") == .ok)
+            #expect(try client.call("INCR", "counter").integerValue != nil)
+            // Already there: it does not have to wait.
+            let synced = try client.call("WAITAOF", "1", "0", "1")
+            #expect(synced.elements?.first?.integerValue == 1)
+            #expect(try client.call("CONFIG", "SET", "appendfsync", "no") == .ok)
+            #expect(try client.call("INCR", "counter").integerValue != nil)
+        }
+        server.end(SIGTERM)
+    }
+}
