@@ -21,31 +21,28 @@ final class LogThread {
     var writer: LogWriter<SystemDisk>
     /// Of the window: everything before is in the batch, or written.
     private var position: UInt64
-    private var batch = ByteBuffer(capacity: 1 << 20)
+    var batch = ByteBuffer(capacity: 1 << 20)
     private var batchEntries = 0
     /// Transactions of which the batch has the beginning and not the end: they are not to be torn.
     private var openGroups = 0
     /// Of the window: everything before has been handed to the system.
-    private var writtenPosition: UInt64
-    private var lastSyncMilliseconds: Int64 = 0
+    var writtenPosition: UInt64
+    var lastSyncMilliseconds: Int64 = 0
     private var lastWriteMilliseconds: Int64 = 0
-    private var nextRoomMilliseconds: Int64 = 0
+    var nextRoomMilliseconds: Int64 = 0
     private var nextLeaseMilliseconds: Int64 = 0
-    private var nextReportMilliseconds: Int64 = 0
-    private var wantsSync = false
-    private var isEnding = false
-    private var counts = PersistenceReport()
+    var nextReportMilliseconds: Int64 = 0
+    var wantsSync = false
+    var isEnding = false
+    var counts = PersistenceReport()
 
     private static let batchBytesMax = 1 << 20
     /// While there is something to write: longer pauses make larger batches.
     private static let paceMilliseconds = 5
-    private static let syncMilliseconds: Int64 = 1000
     private static let leaseCheckMilliseconds: Int64 = 250
     private static let leaseRetryMilliseconds: Int64 = 10
     /// After a snapshot that failed.
     private static let retryMilliseconds: Int64 = 60_000
-    /// With the policy `no` peers and snapshots still want to know what is on the disk.
-    private static let lazySyncMilliseconds: Int64 = 10_000
 
     init(_ shared: Shared, _ post: LogPost, _ store: Store) throws(SystemError) {
         self.shared = shared
@@ -176,97 +173,6 @@ final class LogThread {
         return true
     }
 
-    // MARK: Syncing
-
-    private func syncIfDue() throws(StorageError) {
-        guard writer.durablePosition < writer.endPosition else {
-            if post.buffer.durablePosition < writtenPosition { noteDurable() }
-            wantsSync = false
-            return
-        }
-        let now = SystemClock.monotonicMilliseconds
-        let isDue: Bool
-        if post.buffer.isSynchronous.load(ordering: .relaxed) || wantsSync || isEnding {
-            isDue = true
-        } else {
-            let isLazy = post.syncsLazily.load(ordering: .relaxed)
-            let pause = isLazy ? Self.lazySyncMilliseconds : Self.syncMilliseconds
-            isDue = now - lastSyncMilliseconds >= pause
-        }
-        guard isDue else { return }
-        let start = SystemClock.monotonicNanoseconds
-        try writer.sync()
-        lastSyncMilliseconds = now
-        wantsSync = false
-        let took = (SystemClock.monotonicNanoseconds - start) / 1000
-        counts.syncs &+= 1
-        counts.lastSyncMicroseconds = took
-        counts.slowestSyncMicroseconds = max(counts.slowestSyncMicroseconds, took)
-        noteDurable()
-    }
-
-    /// Tells everybody who waits for the disk.
-    private func noteDurable() {
-        post.durableEnd.store(writer.durablePosition, ordering: .releasing)
-        post.buffer.noteDurable(upTo: writtenPosition)
-        post.unsyncedSinceMilliseconds.store(0, ordering: .relaxed)
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        for (index, counters) in shared.counters.enumerated() {
-            if counters.repliesWithheld.load(ordering: .sequentiallyConsistent) > 0 {
-                shared.mailboxes[index].post(.logDurable)
-            }
-            if counters.clientsWaiting.load(ordering: .sequentiallyConsistent) > 0 {
-                shared.mailboxes[index].post(.peersAcknowledged)
-            }
-        }
-        // What peers wait for: frames under `fsync always`, and the word that theirs are on this disk.
-        if shared.peers.linkCount.load(ordering: .relaxed) > 0 { shared.peers.wakeUp.signal() }
-    }
-
-    // MARK: A disk that is full, a disk that is slow
-
-    /// The segment after the current one is always there; where it cannot be, nothing more is taken.
-    private func lookForRoom(_ now: Int64) throws(StorageError) {
-        // What waited for room may have found it by itself, and the segment after that.
-        if writer.isNextReady, batch.isEmpty { return noteRoom() }
-        guard !writer.isNextReady, now >= nextRoomMilliseconds else { return }
-        nextRoomMilliseconds = now + 500
-        switch try writer.prepareNext() {
-        case .full(let error): noteFull(error, now)
-        case .ready: noteRoom()
-        }
-    }
-
-    private func noteRoom() {
-        guard counts.diskIsFull else { return }
-        counts.diskIsFull = false
-        shared.node.diskGate = nil
-        shared.logger.notice("there is room on the disk again: writes are taken")
-    }
-
-    private func noteFull(_ error: StorageError, _ now: Int64) {
-        nextRoomMilliseconds = now + 500
-        guard !counts.diskIsFull else { return }
-        counts.diskIsFull = true
-        let reason = error.errno.map { SystemError(operation: "", errno: $0).reason } ?? "No space left on device"
-        shared.node.diskGate = WriteGate("MISCONF Errors writing to the AOF file: \(reason)")
-        shared.logger.error(
-            "the disk is full: clients' writes are refused until there is room for another segment",
-            ["reason": .text("\(error)")])
-        publish(now)
-    }
-
-    /// What was held back because this thread was behind.
-    private func letWritesGoOn() {
-        guard post.holdsWrites.load(ordering: .relaxed) else { return }
-        let now = SystemClock.wallMilliseconds
-        let hasLease = now <= post.buffer.leaseMilliseconds
-        let hasRoom = post.buffer.backlogBytes(end: window.end) < window.capacity / 4
-        guard hasLease, hasRoom, !post.isTooOld(nowMilliseconds: now) else { return }
-        post.holdsWrites.store(false, ordering: .sequentiallyConsistent)
-        for mailbox in shared.mailboxes { mailbox.post(.resumePaused) }
-    }
-
     // MARK: Snapshots
 
     /// When the log has grown by what the settings say, and by the size of the last snapshot.
@@ -306,27 +212,5 @@ final class LogThread {
         guard post.bell.arm(window, seen: position) else { return }
         _ = poller.wait(timeoutMilliseconds: 500)
         post.bell.disarm()
-    }
-
-    // MARK: Reports
-
-    private func publish(_ now: Int64) {
-        nextReportMilliseconds = now + 100
-        counts.fsync = FsyncPolicy(shared.node.settings).rawValue
-        let counts = counts
-        let (start, end, durable) = (writer.firstPosition, writer.endPosition, writer.durablePosition)
-        let segments = writer.segmentCount
-        shared.node.persistence.withLock {
-            $0.fsync = counts.fsync
-            $0.logStart = start
-            $0.logEnd = end
-            $0.logDurable = durable
-            $0.segmentCount = segments
-            $0.batches = counts.batches
-            $0.syncs = counts.syncs
-            $0.lastSyncMicroseconds = counts.lastSyncMicroseconds
-            $0.slowestSyncMicroseconds = counts.slowestSyncMicroseconds
-            $0.diskIsFull = counts.diskIsFull
-        }
     }
 }

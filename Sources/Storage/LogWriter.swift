@@ -26,7 +26,7 @@ public struct LogWriter<D: Disk>: ~Copyable {
         var position: UInt64
     }
 
-    private struct Current {
+    struct Current {
         var file: DiskFile
         var path: String
         var crc: UInt32
@@ -37,23 +37,24 @@ public struct LogWriter<D: Disk>: ~Copyable {
         var touched: Int
     }
 
-    private struct Spare {
+    struct Spare {
         var file: DiskFile
         var length: Int
     }
 
     let disk: D
-    private let directory: String
-    private let segmentBytes: Int
+    let directory: String
+    let segmentBytes: Int
     /// For who syncs after every batch. A file system notes in its journal, at the sync, that what was only allocated
     /// has been written now; where zeros were before, the sync writes the batch and nothing else.
     public var writesAhead = false
     /// Stands in the header of segments that are begun from now on.
     public var owner: LogOwner
     /// All that are kept, the current one last.
-    private var segments: [Segment]
-    private var current: Current?
-    private var spare: Spare?
+    var segments: [Segment]
+    var current: Current?
+    /// Allocated ahead.
+    var spare: Spare?
     /// Where the next batch begins.
     public private(set) var endPosition: UInt64
     /// Everything before is on disk.
@@ -175,120 +176,12 @@ public struct LogWriter<D: Disk>: ~Copyable {
         return endPosition
     }
 
-    private func refuseWhenStopped() throws(StorageError) {
+    func refuseWhenStopped() throws(StorageError) {
         if isStopped { throw StorageError(.stopped, directory, "the log is closed after a failure or for good") }
     }
 
-    private mutating func stop(_ error: StorageError) -> StorageError {
+    mutating func stop(_ error: StorageError) -> StorageError {
         isStopped = true
         return error
-    }
-
-    // MARK: Segments
-
-    /// Allocates the next segment unless that is done. Blocks for milliseconds. A failure other than a full disk is
-    /// final.
-    public mutating func prepareNext() throws(StorageError) -> NextSegment {
-        try prepareNext(length: segmentBytes)
-    }
-
-    private mutating func prepareNext(length: Int) throws(StorageError) -> NextSegment {
-        try refuseWhenStopped()
-        if let spare, spare.length >= length { return .ready }
-        let path = FileNames.join(directory, FileNames.spareSegment)
-        let isNew = spare == nil
-        do throws(StorageError) {
-            let file: DiskFile
-            if let spare {
-                file = spare.file
-            } else {
-                file = try disk.open(path, for: .replacing, permissions: FileNames.filePermissions)
-                spare = Spare(file: file, length: 0)
-            }
-            try disk.allocate(file, length: length, path: path)
-            try disk.sync(file, path: path)
-            if isNew { try disk.syncDirectory(directory) }
-            spare?.length = length
-            return .ready
-        } catch {
-            guard error.isFull else { throw stop(error) }
-            // What was allocated of it goes back: others may need the room to make more.
-            if let spare { disk.close(spare.file) }
-            spare = nil
-            try? disk.remove(path)
-            return .full(error)
-        }
-    }
-
-    private mutating func moveOn(forBatchBytes bytes: Int) throws(StorageError) {
-        let length = max(segmentBytes, LogSegmentHeader.byteCount + bytes)
-        if case .full(let error) = try prepareNext(length: length) { throw error }
-        try sync()
-        if let current {
-            do throws(StorageError) {
-                try disk.truncate(current.file, to: current.offset, path: current.path)
-            } catch { throw stop(error) }
-        }
-        try begin(previousEnd: endPosition)
-        _ = try prepareNext()
-    }
-
-    /// Makes the segment allocated ahead the current one.
-    mutating func begin(previousEnd: UInt64) throws(StorageError) {
-        guard let next = spare else { preconditionFailure("no segment was allocated ahead") }
-        let header = LogSegmentHeader(
-            number: (segments.last?.number ?? 0) + 1, position: endPosition, previousEnd: previousEnd, owner: owner)
-        let spareName = FileNames.join(directory, FileNames.spareSegment)
-        let path = FileNames.join(directory, FileNames.segment(header.number))
-        let (bytes, crc) = header.encode()
-        do throws(StorageError) {
-            try bytes.withView { (view) throws(StorageError) in
-                try disk.writeAll(view, to: next.file, at: 0, path: spareName)
-            }
-            try disk.sync(next.file, path: spareName)
-            try disk.rename(spareName, to: path)
-            try disk.syncDirectory(directory)
-        } catch {
-            throw stop(error)
-        }
-        if let current { disk.close(current.file) }
-        current = Current(
-            file: next.file, path: path, crc: crc, offset: LogSegmentHeader.byteCount, capacity: next.length,
-            touched: LogSegmentHeader.byteCount)
-        spare = nil
-        segments.append(Segment(number: header.number, position: endPosition))
-    }
-
-    /// Goes on in a segment that recovery has left ready to be written at `offset`.
-    mutating func resume(file: DiskFile, path: String, crc: UInt32, offset: Int, capacity: Int) {
-        current = Current(
-            file: file, path: path, crc: crc, offset: offset, capacity: capacity, touched: offset)
-    }
-
-    /// Gives the current segment its full length again, if there is room; otherwise it ends where it ends.
-    mutating func extend() {
-        guard let current, current.capacity < segmentBytes else { return }
-        do throws(StorageError) {
-            try disk.allocate(current.file, length: segmentBytes, path: current.path)
-            self.current?.capacity = segmentBytes
-        } catch {}
-    }
-
-    /// Removes the segments whose content all lies before `position`, oldest first, and returns how many. Nothing that
-    /// recovers from `position` on needs them, whichever of the removals a crash undoes.
-    public mutating func removeSegments(endingBefore position: UInt64) throws(StorageError) -> Int {
-        try refuseWhenStopped()
-        var count = 0
-        do throws(StorageError) {
-            while count + 1 < segments.count, segments[count + 1].position <= position {
-                try disk.remove(FileNames.join(directory, FileNames.segment(segments[count].number)))
-                count += 1
-            }
-            if count > 0 { try disk.syncDirectory(directory) }
-        } catch {
-            throw stop(error)
-        }
-        segments.removeFirst(count)
-        return count
     }
 }

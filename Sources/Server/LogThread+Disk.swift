@@ -1,0 +1,128 @@
+/// What the log thread has of the disk: when it syncs, what a full disk and a slow one hold up, and what INFO is told.
+import Base
+import Commands
+import Engine
+import OS
+import Options
+import Replication
+import Storage
+import Synchronization
+
+extension LogThread {
+    private static var syncMilliseconds: Int64 { 1000 }
+    /// With the policy `no` peers and snapshots still want to know what is on the disk.
+    private static var lazySyncMilliseconds: Int64 { 10_000 }
+
+    // MARK: Syncing
+
+    func syncIfDue() throws(StorageError) {
+        guard writer.durablePosition < writer.endPosition else {
+            if post.buffer.durablePosition < writtenPosition { noteDurable() }
+            wantsSync = false
+            return
+        }
+        let now = SystemClock.monotonicMilliseconds
+        let isDue: Bool
+        if post.buffer.isSynchronous.load(ordering: .relaxed) || wantsSync || isEnding {
+            isDue = true
+        } else {
+            let isLazy = post.syncsLazily.load(ordering: .relaxed)
+            let pause = isLazy ? Self.lazySyncMilliseconds : Self.syncMilliseconds
+            isDue = now - lastSyncMilliseconds >= pause
+        }
+        guard isDue else { return }
+        let start = SystemClock.monotonicNanoseconds
+        try writer.sync()
+        lastSyncMilliseconds = now
+        wantsSync = false
+        let took = (SystemClock.monotonicNanoseconds - start) / 1000
+        counts.syncs &+= 1
+        counts.lastSyncMicroseconds = took
+        counts.slowestSyncMicroseconds = max(counts.slowestSyncMicroseconds, took)
+        noteDurable()
+    }
+
+    /// Tells everybody who waits for the disk.
+    func noteDurable() {
+        post.durableEnd.store(writer.durablePosition, ordering: .releasing)
+        post.buffer.noteDurable(upTo: writtenPosition)
+        post.unsyncedSinceMilliseconds.store(0, ordering: .relaxed)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        for (index, counters) in shared.counters.enumerated() {
+            if counters.repliesWithheld.load(ordering: .sequentiallyConsistent) > 0 {
+                shared.mailboxes[index].post(.logDurable)
+            }
+            if counters.clientsWaiting.load(ordering: .sequentiallyConsistent) > 0 {
+                shared.mailboxes[index].post(.peersAcknowledged)
+            }
+        }
+        // What peers wait for: frames under `fsync always`, and the word that theirs are on this disk.
+        if shared.peers.linkCount.load(ordering: .relaxed) > 0 { shared.peers.wakeUp.signal() }
+    }
+
+    // MARK: A disk that is full, a disk that is slow
+
+    /// The segment after the current one is always there; where it cannot be, nothing more is taken.
+    func lookForRoom(_ now: Int64) throws(StorageError) {
+        // What waited for room may have found it by itself, and the segment after that.
+        if writer.isNextReady, batch.isEmpty { return noteRoom() }
+        guard !writer.isNextReady, now >= nextRoomMilliseconds else { return }
+        nextRoomMilliseconds = now + 500
+        switch try writer.prepareNext() {
+        case .full(let error): noteFull(error, now)
+        case .ready: noteRoom()
+        }
+    }
+
+    private func noteRoom() {
+        guard counts.diskIsFull else { return }
+        counts.diskIsFull = false
+        shared.node.diskGate = nil
+        shared.logger.notice("there is room on the disk again: writes are taken")
+    }
+
+    func noteFull(_ error: StorageError, _ now: Int64) {
+        nextRoomMilliseconds = now + 500
+        guard !counts.diskIsFull else { return }
+        counts.diskIsFull = true
+        let reason = error.errno.map { SystemError(operation: "", errno: $0).reason } ?? "No space left on device"
+        shared.node.diskGate = WriteGate("MISCONF Errors writing to the AOF file: \(reason)")
+        shared.logger.error(
+            "the disk is full: clients' writes are refused until there is room for another segment",
+            ["reason": .text("\(error)")])
+        publish(now)
+    }
+
+    /// What was held back because this thread was behind.
+    func letWritesGoOn() {
+        guard post.holdsWrites.load(ordering: .relaxed) else { return }
+        let now = SystemClock.wallMilliseconds
+        let hasLease = now <= post.buffer.leaseMilliseconds
+        let hasRoom = post.buffer.backlogBytes(end: window.end) < window.capacity / 4
+        guard hasLease, hasRoom, !post.isTooOld(nowMilliseconds: now) else { return }
+        post.holdsWrites.store(false, ordering: .sequentiallyConsistent)
+        for mailbox in shared.mailboxes { mailbox.post(.resumePaused) }
+    }
+
+    // MARK: Reports
+
+    func publish(_ now: Int64) {
+        nextReportMilliseconds = now + 100
+        counts.fsync = FsyncPolicy(shared.node.settings).rawValue
+        let counts = counts
+        let (start, end, durable) = (writer.firstPosition, writer.endPosition, writer.durablePosition)
+        let segments = writer.segmentCount
+        shared.node.persistence.withLock {
+            $0.fsync = counts.fsync
+            $0.logStart = start
+            $0.logEnd = end
+            $0.logDurable = durable
+            $0.segmentCount = segments
+            $0.batches = counts.batches
+            $0.syncs = counts.syncs
+            $0.lastSyncMicroseconds = counts.lastSyncMicroseconds
+            $0.slowestSyncMicroseconds = counts.slowestSyncMicroseconds
+            $0.diskIsFull = counts.diskIsFull
+        }
+    }
+}
