@@ -69,7 +69,10 @@ public struct AccessClock: Sendable {
     public func decayedFrequency(_ word: UInt32) -> UInt32 {
         let counter = word & 0xFF
         guard decayMinutes > 0 else { return counter }
-        let periods = (minutes &- (word >> 8) & 0xFF_FFFF) / UInt32(decayMinutes)
+        let passed = (minutes &- (word >> 8)) & 0xFF_FFFF
+        // More than half of what can be told: an access of later than now.
+        if passed > 0x7F_FFFF { return counter }
+        let periods = passed / UInt32(decayMinutes)
         return periods > counter ? 0 : counter - periods
     }
 
@@ -83,6 +86,7 @@ public struct AccessClock: Sendable {
         return minutes << 8 | counter
     }
 
-    /// Seconds since the last access.
-    public func idleSeconds(_ word: UInt32) -> Int { Int(seconds &- word) }
+    /// Seconds since the last access; none since one of later than now, which a thread whose clock is a turn ahead may
+    /// note, or a clock that was set back since.
+    public func idleSeconds(_ word: UInt32) -> Int { max(Int(Int32(bitPattern: seconds &- word)), 0) }
 }

@@ -9,7 +9,7 @@ extension KeyHandle {
     public func setIdle(seconds: Int64) {
         let access = context.pointee.access
         guard !access.countsFrequency, let entry = liveEntry()?.entry else { return }
-        entry.access = access.seconds &- UInt32(clamping: seconds)
+        entry.access = access.seconds &- UInt32(clamping: min(seconds, Int64(Int32.max)))
     }
 
     /// Sets the frequency counter. Does nothing where idle times are counted.
