@@ -75,7 +75,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["Base", "Options", "TestSupport"],
             exclude: [
-                "IntendedDifferences.md", "clients.py", "crashes.py", "full_disk.c", "lossy_disk.c", "still_disk.c",
+                "IntendedDifferences.md", "clients.py", "crashes.py", "full_disk.c", "lossy_disk.c", "set_clock.c",
+                "still_disk.c",
             ],
             swiftSettings: settings),
         .target(

@@ -298,8 +298,7 @@ private func clientPause(_ call: inout Invocation) throws(CommandError) {
         }
     }
     let timeout = try call.timeoutMilliseconds(2)
-    let (end, overflow) = call.nowMilliseconds.addingReportingOverflow(timeout)
-    call.effect = .host(.clientPause(untilMilliseconds: overflow ? .max : end, writesOnly: writesOnly))
+    call.effect = .host(.clientPause(milliseconds: timeout, writesOnly: writesOnly))
 }
 
 extension Invocation {

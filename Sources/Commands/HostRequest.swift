@@ -7,7 +7,7 @@ public enum HostRequest {
     case clientList(ClientFilter)
     /// CLIENT KILL. With `repliesCount` the reply is how many were killed, else OK or "No such client".
     case clientKill(ClientFilter, repliesCount: Bool)
-    case clientPause(untilMilliseconds: Int64, writesOnly: Bool)
+    case clientPause(milliseconds: Int64, writesOnly: Bool)
     case clientUnpause
     case clientUnblock(id: UInt64, withError: Bool)
     case monitor

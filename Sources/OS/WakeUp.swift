@@ -30,7 +30,7 @@ public final class WakeUp: Sendable {
 
     /// For a loop that wants to know of nothing else. Leaves the signal for `clear`.
     public func wait(timeoutMilliseconds: Int) {
-        if !isPending { _ = a2_eventfd_await(descriptor, Int32(clamping: timeoutMilliseconds)) }
+        _ = a2_eventfd_await(descriptor, Int32(clamping: timeoutMilliseconds))
     }
 
     /// Called by the loop before it looks for messages.

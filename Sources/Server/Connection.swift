@@ -38,6 +38,11 @@ struct Connection: ~Copyable {
     var isScheduled = false
     /// Where the window ended when the latest reply was made: it goes out once the log is durable up to there.
     var replyPosition: UInt64 = 0
+    /// Its replies wait for that. Nothing more is read and run until they are out: who never stops asking would move the
+    /// position on and on, and never hear anything.
+    var isWithheld = false
+    /// It was to run while it was withheld.
+    var runsOnceSent = false
     /// Close once everything has been sent; nothing more is executed.
     var closesAfterReply = false
     /// The poller has reported the end of the stream, which stands behind what is still to be read.

@@ -75,7 +75,7 @@ extension EventLoop {
             Connection(
                 descriptor: descriptor, session: session, address: address,
                 localAddress: Socket.localAddress(descriptor),
-                nowMilliseconds: executor.context.pointee.nowMilliseconds))
+                nowMilliseconds: steadyMilliseconds))
         counters.clients.store(connections.count, ordering: .relaxed)
         do {
             try poller.add(descriptor, token: ConnectionTable.token(slot: slot, client: client))

@@ -11,7 +11,7 @@ extension EventLoop {
     @inline(__always)
     var isWatched: Bool {
         shared.monitorCount.load(ordering: .relaxed) > 0 || shared.pausedUntil.load(ordering: .relaxed) > 0
-            || shared.holdsWrites
+            || holdsWrites
     }
 
     /// Runs one command the long way. False when it is held back instead.
@@ -45,10 +45,11 @@ extension EventLoop {
         return true
     }
 
+    /// Writes wait for the disk. A full one is no reason to wait, but to be told so.
+    private var waitsForDisk: Bool { holdsWrites && node.diskGate == nil }
+
     private func isHeldBack(_ command: Command.Reference, _ session: UnsafeMutablePointer<Session>) -> Bool {
-        let pause = shared.pause(nowMilliseconds: executor.context.pointee.nowMilliseconds)
-        // A full disk is no reason to wait, but to be told so.
-        let waitsForDisk = shared.holdsWrites && node.diskGate == nil
+        let pause = shared.pause(steadyMilliseconds)
         guard pause.isActive || waitsForDisk, !command.pointee.flags.contains(.allowBusy) else { return false }
         // EXEC writes if anything in its queue does.
         let writes =
@@ -159,7 +160,7 @@ extension EventLoop {
     func stepWalks() {
         for slot in walking {
             guard let connection = connections[slot], case .walk(let walk, let kept) = connection.pointee.hold,
-                advance(walk)
+                !(waitsForDisk && kept.hasWrites), advance(walk)
             else { continue }
             kept.forEach { command, arguments in
                 executor.finishWalk(
@@ -168,12 +169,6 @@ extension EventLoop {
             letGo(slot, connection)
         }
         // What they let go goes on in this turn.
-        let slots = ready
-        ready.removeAll(keepingCapacity: true)
-        for slot in slots {
-            guard let connection = connections[slot] else { continue }
-            connection.pointee.isReady = false
-            execute(slot, connection)
-        }
+        executeReady()
     }
 }

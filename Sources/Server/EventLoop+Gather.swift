@@ -102,7 +102,7 @@ extension EventLoop {
         if let local = filter.localAddress, local != Array(connection.pointee.localAddress.utf8) { return false }
         if let user = filter.user, user != Array("default".utf8) { return false }
         if let age = filter.ageSecondsMin {
-            let milliseconds = executor.context.pointee.nowMilliseconds - connection.pointee.createdMilliseconds
+            let milliseconds = steadyMilliseconds - connection.pointee.createdMilliseconds
             if milliseconds / 1000 < age { return false }
         }
         return true
@@ -111,7 +111,7 @@ extension EventLoop {
     /// One line of CLIENT LIST, field by field as Redis 7.2 writes them.
     func clientLine(_ connection: UnsafeMutablePointer<Connection>) -> String {
         let session = connection.session
-        let now = executor.context.pointee.nowMilliseconds
+        let now = steadyMilliseconds
         let age = (now - connection.pointee.createdMilliseconds) / 1000
         let idle = (now - connection.pointee.lastActiveMilliseconds) / 1000
         var flags = ""

@@ -18,10 +18,11 @@ extension EventLoop {
             gather(.kill(filter, repliesCount: repliesCount), slot, connection)
         case .clientUnblock(let id, let withError):
             gather(.unblock(id: id, withError: withError), slot, connection)
-        case .clientPause(let until, let writesOnly):
+        case .clientPause(let milliseconds, let writesOnly):
+            let (until, overflow) = steadyMilliseconds.addingReportingOverflow(milliseconds)
             // A shorter pause does not cut a longer one, as in Redis.
             shared.pausesWritesOnly.store(writesOnly, ordering: .relaxed)
-            _ = shared.pausedUntil.max(until, ordering: .relaxed)
+            _ = shared.pausedUntil.max(overflow ? .max : until, ordering: .relaxed)
             reply.pointee.ok()
         case .clientUnpause:
             shared.pausedUntil.store(0, ordering: .relaxed)
@@ -40,7 +41,7 @@ extension EventLoop {
             monitors.removeAll { $0 == slot }
             shared.monitorCount.subtract(1, ordering: .relaxed)
         case .sleep(let milliseconds):
-            let until = executor.context.pointee.nowMilliseconds + Int64(milliseconds)
+            let until = steadyMilliseconds + Int64(milliseconds)
             hold(slot, connection, .timer(untilMilliseconds: until))
         case .waitForPeers(let request): wait(request, slot, connection)
         case .peers(let request):
@@ -121,6 +122,7 @@ extension EventLoop {
         isStopping = true
         for (slot, place) in connections.slots.enumerated() {
             guard let connection = place else { continue }
+            connection.pointee.isWithheld = false
             receive(slot, connection)
             execute(slot, connection)
             connection.pointee.closesAfterReply = true

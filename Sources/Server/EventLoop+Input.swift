@@ -14,7 +14,10 @@ extension EventLoop {
     @inline(__always)
     func receive(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
         // Input of a client that waits stays in the socket; it is the sender's to keep.
-        if connection.pointee.isHeld, connection.pointee.query.count > Self.turnBytesMax {
+        let waits =
+            connection.pointee.isWithheld
+            || connection.pointee.isHeld && connection.pointee.query.count > Self.turnBytesMax
+        if waits {
             connection.pointee.mayHaveInput = true
             return
         }
@@ -37,7 +40,7 @@ extension EventLoop {
             }
         }
         if total > 0 {
-            connection.pointee.lastActiveMilliseconds = executor.context.pointee.nowMilliseconds
+            connection.pointee.lastActiveMilliseconds = steadyMilliseconds
             LoopCounters.bump(counters.inputBytes, total)
             LoopCounters.bump(counters.reads, 1)
             makeReady(slot, connection)

@@ -25,6 +25,7 @@ extension EventLoop {
             position += 1
             guard let connection = connections[slot] else { continue }
             if withholds, !isDurable(connection) {
+                connection.pointee.isWithheld = true
                 withheld.append(slot)
                 continue
             }
@@ -54,8 +55,14 @@ extension EventLoop {
                 waiting += 1
                 continue
             }
+            connection.pointee.isWithheld = false
             connection.pointee.isScheduled = false
             flush(slot, connection)
+            if connection.pointee.mayHaveInput { unread.append(slot) }
+            if connection.pointee.runsOnceSent {
+                connection.pointee.runsOnceSent = false
+                makeReady(slot, connection)
+            }
         }
         withheld.removeLast(withheld.count - waiting)
         counters.repliesWithheld.store(withheld.count, ordering: .sequentiallyConsistent)
@@ -129,7 +136,7 @@ extension EventLoop {
             connection.pointee.overSoftLimitSinceMilliseconds = 0
             return
         }
-        let now = executor.context.pointee.nowMilliseconds
+        let now = steadyMilliseconds
         if connection.pointee.overSoftLimitSinceMilliseconds == 0 {
             connection.pointee.overSoftLimitSinceMilliseconds = now
         } else if now - connection.pointee.overSoftLimitSinceMilliseconds > Int64(limits.outputSoftSeconds) * 1000 {

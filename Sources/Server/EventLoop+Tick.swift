@@ -23,7 +23,7 @@ extension EventLoop {
     private static var sliceMicroseconds: Int64 { 800 }
 
     func tick() {
-        let now = executor.context.pointee.nowMilliseconds
+        let now = steadyMilliseconds
         upkeep.nextTickMilliseconds = now + Self.tickMilliseconds
         upkeep.spentMicroseconds = 0
         upkeep.nextPartition = index
@@ -32,8 +32,8 @@ extension EventLoop {
         if pausedUntil > 0, pausedUntil <= now {
             _ = shared.pausedUntil.compareExchange(expected: pausedUntil, desired: 0, ordering: .relaxed)
         }
-        if index == 0 { shared.log?.lookAtAge(nowMilliseconds: now) }
-        if pausedUntil <= now, !shared.holdsWrites, !held.isEmpty { resumePaused() }
+        if index == 0 { shared.log?.lookAtAge(now) }
+        if pausedUntil <= now, !holdsWrites, !held.isEmpty { resumePaused() }
         lookAfterHeld()
         if limits.idleSecondsMax > 0 { closeIdle(now) }
         census.step(connections, counters)

@@ -17,7 +17,7 @@ struct PeerWait {
 
 extension EventLoop {
     func wait(_ request: PeerWaitRequest, _ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
-        let now = executor.context.pointee.nowMilliseconds
+        let now = steadyMilliseconds
         let until = request.timeoutMilliseconds == 0 ? Int64.max : now + Int64(request.timeoutMilliseconds)
         let wait = PeerWait(request: request, position: node.window.end, untilMilliseconds: until)
         if isSatisfied(wait) { return tell(wait, connection) }
@@ -44,7 +44,7 @@ extension EventLoop {
     func lookAfterHeld() {
         guard !held.isEmpty || nextDeadlineMilliseconds < .max else { return }
         nextDeadlineMilliseconds = .max
-        let now = executor.context.pointee.nowMilliseconds
+        let now = steadyMilliseconds
         for slot in held {
             guard let connection = connections[slot], let deadline = connection.pointee.hold.deadlineMilliseconds
             else { continue }

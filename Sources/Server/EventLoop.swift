@@ -19,6 +19,9 @@ final class EventLoop {
     let node: Node
     let poller: Poller
     var executor: Executor<PartitionLocks>
+    /// Of a clock that nobody sets, read once a turn: whatever waits goes by it. Stamps, and what becomes of keys, go by
+    /// the time of day, which the executor has.
+    private(set) var steadyMilliseconds: Int64 = 0
     var connections = ConnectionTable()
     let batch = Batch()
     let counters: LoopCounters
@@ -44,6 +47,8 @@ final class EventLoop {
     var withheld: [Int] = []
     /// Nothing is answered before what it may tell of is on the disk. Looked at once a turn.
     var withholds = false
+    /// The log cannot take what this turn would write.
+    var holdsWrites = false
     /// Slots to close at the end of the turn.
     var doomed: [Int] = []
     var isStopping = false
@@ -80,15 +85,12 @@ final class EventLoop {
         while true {
             let count = awaitEvents()
             readClock()
+            lookAtLog()
             LoopCounters.bump(counters.turns, 1)
             for position in 0..<count { take(poller[position]) }
             if !unread.isEmpty { receiveRest() }
             if !unsent.isEmpty { scheduleUnsent() }
-            if executor.context.pointee.nowMilliseconds >= nextDeadlineMilliseconds { lookAfterHeld() }
-            if let log = shared.log {
-                withholds = log.buffer.isSynchronous.load(ordering: .relaxed)
-                log.lookBeforeWriting(node.window, nowMilliseconds: executor.context.pointee.nowMilliseconds)
-            }
+            if steadyMilliseconds >= nextDeadlineMilliseconds { lookAfterHeld() }
             executeReady()
             if !walking.isEmpty { stepWalks() }
             flushScheduled()
@@ -97,7 +99,7 @@ final class EventLoop {
             // After the log thread has been told of more: it writes that while these go out.
             if !withheld.isEmpty { sendWithheld() }
             if !doomed.isEmpty { closeDoomed() }
-            if executor.context.pointee.nowMilliseconds >= upkeep.nextTickMilliseconds { tick() }
+            if steadyMilliseconds >= upkeep.nextTickMilliseconds { tick() }
             if upkeep.isBehind { continueUpkeep() }
             if isStopping, connections.count == 0 { return }
         }
@@ -113,13 +115,21 @@ final class EventLoop {
         return poller.wait(timeoutMilliseconds: 0)
     }
 
+    /// What this turn may write, and whether its replies wait.
+    @inline(__always)
+    private func lookAtLog() {
+        guard let log = shared.log else { return }
+        withholds = log.buffer.isSynchronous.load(ordering: .relaxed)
+        holdsWrites = log.mustHold(node.window, nowMilliseconds: executor.context.pointee.nowMilliseconds)
+    }
+
     /// Not at all while there is work, which the tick may have left; else until the next tick, or the end of a wait.
     private var waitMilliseconds: Int {
         let hasWork =
             !ready.isEmpty || !unread.isEmpty || !unsent.isEmpty || !walking.isEmpty || upkeep.isBehind
         if hasWork { return 0 }
         let next = min(upkeep.nextTickMilliseconds, nextDeadlineMilliseconds)
-        return max(Int(next - executor.context.pointee.nowMilliseconds), 0)
+        return max(Int(next - steadyMilliseconds), 0)
     }
 
     @inline(__always)
@@ -127,6 +137,7 @@ final class EventLoop {
         let now = SystemClock.wallMilliseconds
         executor.context.pointee.nowMilliseconds = now
         executor.context.pointee.access.seconds = UInt32(truncatingIfNeeded: now / 1000)
+        steadyMilliseconds = SystemClock.monotonicMilliseconds
     }
 
     @inline(__always)
@@ -157,22 +168,28 @@ final class EventLoop {
 
     /// Executes what has arrived whole on every ready connection.
     @inline(__always)
-    private func executeReady() {
+    func executeReady() {
         var position = 0
         while position < ready.count {
             let slot = ready[position]
             position += 1
             guard let connection = connections[slot] else { continue }
             connection.pointee.isReady = false
-            execute(slot, connection)
+            if connection.pointee.isWithheld {
+                connection.pointee.runsOnceSent = true
+            } else {
+                execute(slot, connection)
+            }
         }
         ready.removeAll(keepingCapacity: true)
     }
 
     @inline(__always)
     func execute(_ slot: Int, _ connection: UnsafeMutablePointer<Connection>) {
-        let framesBefore = withholds ? executor.context.pointee.framesWritten : 0
+        let framesBefore = executor.context.pointee.framesWritten
         batch.execute(slot, connection, self)
+        // One of them may have made it `always`.
+        if let log = shared.log { withholds = log.buffer.isSynchronous.load(ordering: .relaxed) }
         // On a full disk nothing is written here, and what peers' frames wait for is not to be waited for by readers.
         if withholds, executor.context.pointee.framesWritten != framesBefore || node.diskGate == nil {
             connection.pointee.replyPosition = node.window.end
@@ -203,6 +220,7 @@ final class EventLoop {
         ready.removeAll { $0 == slot }
         scheduled.removeAll { $0 == slot }
         withheld.removeAll { $0 == slot }
+        counters.repliesWithheld.store(withheld.count, ordering: .sequentiallyConsistent)
         poller.remove(connection.pointee.descriptor)
         connections.remove(slot)
         counters.clients.store(connections.count, ordering: .relaxed)

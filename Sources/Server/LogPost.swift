@@ -29,9 +29,10 @@ final class LogPost: Sendable {
     let snapshots: SnapshotPost
     let keeper: IdentityKeeper
     private let logger: Logger
-    /// Clients' writes are held back: so much waits to be written, or it waits so long, that more would be lost.
+    /// Clients' writes are held back: so much waits to be written, or it waits so long, that more would be lost; or the
+    /// disk knows of no stamps that could be given to them.
     let holdsWrites = Atomic<Bool>(false)
-    /// Unix milliseconds of the oldest batch that is not synced; 0 where all is.
+    /// Since when the oldest batch is not synced that is not, by the clock that nobody sets; 0 where all is.
     let unsyncedSinceMilliseconds = Atomic<Int64>(0)
     /// Nothing is promised of the disk: `fsync no`. Syncs are far apart, and nobody waits for one.
     let syncsLazily = Atomic<Bool>(false)
@@ -92,10 +93,11 @@ final class LogPost: Sendable {
         ProcessEnd.now(ExitStatus.corruptData)
     }
 
-    /// At the start, and as soon as it is changed: who is told that it is `always` is owed that of his next write.
+    /// At the start, and as soon as it is changed: who is told that it is `always` is owed that from his next write on.
     func follow(_ policy: FsyncPolicy) {
         buffer.isSynchronous.store(policy == .always, ordering: .relaxed)
         syncsLazily.store(policy == .no, ordering: .relaxed)
+        bell.wakeUp.signal()
     }
 
     // MARK: Holding writes back
@@ -122,23 +124,29 @@ final class LogPost: Sendable {
     /// fits into the other half. At the end of the lease: the log thread may be what stands still, and a stamp behind it
     /// may be given again after a crash.
     @inline(__always)
-    func lookBeforeWriting(_ window: Window, nowMilliseconds: Int64) {
-        if buffer.backlogBytes(end: window.end) > window.capacity / 2 || nowMilliseconds > buffer.leaseMilliseconds {
-            holdsWrites.store(true, ordering: .relaxed)
-        }
+    func mustHold(_ window: Window, nowMilliseconds: Int64) -> Bool {
+        let isOver = nowMilliseconds >= buffer.leaseMilliseconds || isBehind(window)
+        if isOver { hold() }
+        return isOver || holdsWrites.load(ordering: .relaxed)
+    }
+
+    /// The log thread lets go; it may be asleep, with a clock that has been set forward since.
+    @inline(never)
+    private func hold() {
+        if !holdsWrites.exchange(true, ordering: .sequentiallyConsistent) { bell.wakeUp.signal() }
     }
 
     func isBehind(_ window: Window) -> Bool { buffer.backlogBytes(end: window.end) > window.capacity / 2 }
 
     /// By a loop, because the log thread may be what stands still.
-    func lookAtAge(nowMilliseconds: Int64) {
-        if isTooOld(nowMilliseconds: nowMilliseconds) { holdsWrites.store(true, ordering: .relaxed) }
+    func lookAtAge(_ steadyMilliseconds: Int64) {
+        if isTooOld(steadyMilliseconds) { hold() }
     }
 
     /// Whether more would be lost now than the policy says.
-    func isTooOld(nowMilliseconds: Int64) -> Bool {
+    func isTooOld(_ steadyMilliseconds: Int64) -> Bool {
         let since = unsyncedSinceMilliseconds.load(ordering: .relaxed)
-        return since > 0 && nowMilliseconds - since > Self.unsyncedMillisecondsMax
+        return since > 0 && steadyMilliseconds - since > Self.unsyncedMillisecondsMax
             && !syncsLazily.load(ordering: .relaxed)
     }
 }

@@ -96,10 +96,9 @@ extension LogThread {
     /// What was held back because this thread was behind.
     func letWritesGoOn() {
         guard post.holdsWrites.load(ordering: .relaxed) else { return }
-        let now = SystemClock.wallMilliseconds
-        let hasLease = now <= post.buffer.leaseMilliseconds
+        let hasLease = SystemClock.wallMilliseconds < post.buffer.leaseMilliseconds
         let hasRoom = post.buffer.backlogBytes(end: window.end) < window.capacity / 4
-        guard hasLease, hasRoom, !post.isTooOld(nowMilliseconds: now) else { return }
+        guard hasLease, hasRoom, !post.isTooOld(SystemClock.monotonicMilliseconds) else { return }
         post.holdsWrites.store(false, ordering: .sequentiallyConsistent)
         for mailbox in shared.mailboxes { mailbox.post(.resumePaused) }
     }

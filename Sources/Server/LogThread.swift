@@ -31,6 +31,7 @@ final class LogThread {
     private var lastWriteMilliseconds: Int64 = 0
     var nextRoomMilliseconds: Int64 = 0
     private var nextLeaseMilliseconds: Int64 = 0
+    private var lastSavingMilliseconds: Int64 = 0
     var nextReportMilliseconds: Int64 = 0
     var wantsSync = false
     var isEnding = false
@@ -79,7 +80,7 @@ final class LogThread {
             post.die(error)
         }
         noteDurable()
-        publish(SystemClock.wallMilliseconds)
+        publish(SystemClock.monotonicMilliseconds)
     }
 
     private func turn() throws(StorageError) {
@@ -93,20 +94,23 @@ final class LogThread {
             case .end: isEnding = true
             }
         }
-        let now = SystemClock.wallMilliseconds
+        // Pauses go by a clock that nobody sets.
+        let now = SystemClock.monotonicMilliseconds
         try renewLease(now)
         try lookForRoom(now)
         try writeAll(now)
         try syncIfDue()
         letWritesGoOn()
-        askForSnapshot()
+        askForSnapshot(now)
         if now >= nextReportMilliseconds { publish(now) }
     }
 
     private func renewLease(_ now: Int64) throws(StorageError) {
-        guard now >= nextLeaseMilliseconds || now < nextLeaseMilliseconds - Self.leaseCheckMilliseconds else { return }
+        let isHeldUp = post.holdsWrites.load(ordering: .relaxed)
+        guard now >= nextLeaseMilliseconds || isHeldUp else { return }
         post.keeper.note(post.buffer.placesNow.sample)
-        let hasSeenAll = try post.renewLease(shared, logPosition: writer.durablePosition, now)
+        let hasSeenAll = try post.renewLease(
+            shared, logPosition: writer.durablePosition, SystemClock.wallMilliseconds)
         nextLeaseMilliseconds = now + (hasSeenAll ? Self.leaseCheckMilliseconds : Self.leaseRetryMilliseconds)
     }
 
@@ -154,7 +158,7 @@ final class LogThread {
     private func flush(_ now: Int64) throws(StorageError) -> Bool {
         writer.writesAhead = post.buffer.isSynchronous.load(ordering: .relaxed)
         do throws(StorageError) {
-            try writer.append(batch.view, entryCount: batchEntries, unixMilliseconds: now)
+            try writer.append(batch.view, entryCount: batchEntries, unixMilliseconds: SystemClock.wallMilliseconds)
         } catch {
             guard error.isFull else { throw error }
             noteFull(error, now)
@@ -176,25 +180,24 @@ final class LogThread {
     // MARK: Snapshots
 
     /// When the log has grown by what the settings say, and by the size of the last snapshot.
-    private func askForSnapshot() {
+    private func askForSnapshot(_ now: Int64) {
         let report = shared.node.persistence.withLock {
             (
-                isSaving: $0.isSaving, start: $0.snapshotStart, bytes: $0.snapshotBytes, hasFailed: $0.lastSaveFailed,
-                started: $0.saveStartMilliseconds
+                isSaving: $0.isSaving, start: $0.snapshotStart, bytes: $0.snapshotBytes, hasFailed: $0.lastSaveFailed
             )
         }
+        if report.isSaving { lastSavingMilliseconds = now }
         guard !report.isSaving, !isEnding else { return }
         let after = max(shared.node.settings.integer(.snapshotAfterBytes), report.bytes)
         guard writer.endPosition > report.start, writer.endPosition - report.start > UInt64(after) else { return }
-        let now = SystemClock.wallMilliseconds
-        if report.hasFailed, now - report.started < Self.retryMilliseconds { return }
+        if report.hasFailed, now - lastSavingMilliseconds < Self.retryMilliseconds { return }
         post.snapshots.ask()
     }
 
     // MARK: Sleep
 
     private func sleep() {
-        let now = SystemClock.wallMilliseconds
+        let now = SystemClock.monotonicMilliseconds
         let hasUnsynced = writer.durablePosition < writer.endPosition
         let isActive = hasUnsynced || now - lastWriteMilliseconds < 200
         if isEnding { return }

@@ -32,7 +32,7 @@ final class Shared: Sendable {
     /// Clients connected to all loops.
     let clientCount = Atomic<Int>(0)
     let monitorCount = Atomic<Int>(0)
-    /// Unix milliseconds until which clients are held back, 0 when they are not.
+    /// Until when clients are held back, by the clock that nobody sets; 0 when they are not.
     let pausedUntil = Atomic<Int64>(0)
     /// The pause holds back writes only.
     let pausesWritesOnly = Atomic<Bool>(false)
@@ -62,10 +62,6 @@ final class Shared: Sendable {
         counters = mailboxes.map { _ in LoopCounters() }
         limitsBox = Guarded(ConnectionLimits(node.settings))
     }
-
-    /// Writes of clients wait: the disk is behind.
-    @inline(__always)
-    var holdsWrites: Bool { log.map { $0.holdsWrites.load(ordering: .relaxed) } ?? false }
 
     /// So much waits to be written that nothing more is taken from peers.
     var isLogBehind: Bool { log.map { $0.isBehind(node.window) } ?? false }
@@ -99,9 +95,9 @@ final class Shared: Sendable {
     }
 
     /// Whether commands are held back at this moment, and which.
-    func pause(nowMilliseconds: Int64) -> (isActive: Bool, writesOnly: Bool) {
+    func pause(_ steadyMilliseconds: Int64) -> (isActive: Bool, writesOnly: Bool) {
         let until = pausedUntil.load(ordering: .relaxed)
-        guard until > nowMilliseconds else { return (false, false) }
+        guard until > steadyMilliseconds else { return (false, false) }
         return (true, pausesWritesOnly.load(ordering: .relaxed))
     }
 }

@@ -43,6 +43,7 @@ final class SnapshotThread {
     /// Nil, or Redis' reply to a snapshot that failed.
     private func save() -> String? {
         let started = SystemClock.wallMilliseconds
+        let steadyStart = SystemClock.monotonicMilliseconds
         shared.node.persistence.withLock {
             $0.isSaving = true
             $0.saveStartMilliseconds = started
@@ -50,12 +51,12 @@ final class SnapshotThread {
         var outcome: SnapshotFacts?
         var reason = ""
         do throws(StorageError) { outcome = try write(started) } catch { reason = error.description }
-        let seconds = (SystemClock.wallMilliseconds - started) / 1000
+        let milliseconds = SystemClock.monotonicMilliseconds - steadyStart
         let count = store.snapshotCount
         let frames = shared.node.statistics.reduce(UInt64(0)) { $0 &+ $1.counts.frames }
         shared.node.persistence.withLock {
             $0.isSaving = false
-            $0.lastSaveSeconds = seconds
+            $0.lastSaveSeconds = milliseconds / 1000
             $0.lastSaveFailed = outcome == nil
             $0.snapshotCount = count
             guard let outcome else { return }
@@ -76,7 +77,7 @@ final class SnapshotThread {
             [
                 "file": .text(outcome.fileName), "keys": .number(Int(outcome.keys)),
                 "bytes": .number(Int(outcome.bytes)),
-                "duration-ms": .number(Int(SystemClock.wallMilliseconds - started)),
+                "duration-ms": .number(Int(milliseconds)),
             ])
         return nil
     }

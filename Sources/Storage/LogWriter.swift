@@ -1,4 +1,4 @@
-/// Appends batches to the log: one write each, no allocation in the steady state.
+/// Appends batches to the log: one write each, no allocation in the steady state, and zeros now and then where asked to.
 ///
 /// The segment after the current one is allocated ahead, so that a full disk shows while there is still a whole
 /// segment to fill. Moving on to it syncs the old one first and makes the new one's header and name durable before
@@ -157,7 +157,12 @@ public struct LogWriter<D: Disk>: ~Copyable {
     private mutating func touchAhead(of end: Int) throws(StorageError) {
         guard let current, end > current.touched else { return }
         let touched = min(end + Self.aheadBytes, current.capacity)
-        try disk.writeZeros(touched - end, to: current.file, at: end, path: current.path)
+        do throws(StorageError) {
+            try disk.writeZeros(touched - end, to: current.file, at: end, path: current.path)
+        } catch {
+            // Where blocks are never written in place, these need others; and nobody needs the zeros.
+            guard error.isFull else { throw error }
+        }
         self.current?.touched = touched
     }
 

@@ -7,11 +7,11 @@ import Testing
 @Suite struct CrashTests {
     private func crash(_ seeds: Range<Int>, _ ways: String...) throws -> (exit: ChildProcess.Exit, output: String) {
         let directory = try TemporaryDirectory()
-        let library = try DiskShim.lossy.build(in: directory)
+        let library = try Shim.lossy.build(in: directory)
         return try ChildProcess.run(
             TestEnvironment.pythonWithRedis(),
             [
-                DiskShim.folder + "/crashes.py", try TestEnvironment.a2Binary(), library, "\(seeds.lowerBound)",
+                Shim.folder + "/crashes.py", try TestEnvironment.a2Binary(), library, "\(seeds.lowerBound)",
                 "\(seeds.upperBound)",
             ] + ways, seconds: 7200)
     }

@@ -15,7 +15,7 @@ import Testing
         let arguments = ["--fsync", fsync, "--log-segment-bytes", "4mb"]
         let server = try DurableServer(
             in: directory, arguments,
-            environment: ["LD_PRELOAD": try DiskShim.full.build(in: directory), "FULL_DISK_WHILE": full])
+            environment: ["LD_PRELOAD": try Shim.full.build(in: directory), "FULL_DISK_WHILE": full])
         let client = try server.connect()
         #expect(try client.call("SET", "before", "1") == .ok)
         _ = try directory.write("", to: "full")

@@ -119,6 +119,14 @@ public final class RESPClient {
 
     // MARK: Replies
 
+    /// What is here already, as it came, for who does not use `receive`.
+    public func takeAvailable() -> [UInt8] {
+        withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) { space in
+            let count = recv(descriptor, space.baseAddress, space.count, Int32(MSG_DONTWAIT))
+            return count > 0 ? Array(space[..<count]) : []
+        }
+    }
+
     public func receive() throws -> Reply {
         let deadline = Deadline(seconds: timeoutSeconds)
         while true {

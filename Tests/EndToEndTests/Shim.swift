@@ -1,8 +1,9 @@
-/// Disks that behave badly: C beside these tests, made into libraries that are put under a process by LD_PRELOAD.
+/// Disks and clocks that behave badly: C beside these tests, made into libraries that are put under a process by LD_PRELOAD.
 import Foundation
 import TestSupport
 
-enum DiskShim: String {
+enum Shim: String {
+    case clock = "set_clock"
     case full = "full_disk"
     case lossy = "lossy_disk"
     case still = "still_disk"
