@@ -67,7 +67,7 @@ complete -c a2 -n '__a2_is serve' -l maxmemory-policy -x -a 'volatile-lru volati
 complete -c a2 -n '__a2_is serve' -l maxmemory-samples -x -d 'Keys looked at to choose one to evict.'
 complete -c a2 -n '__a2_is serve' -l lfu-log-factor -x -d 'How slowly a key\'s access counter grows.'
 complete -c a2 -n '__a2_is serve' -l lfu-decay-time -x -d 'Minutes after which an access counter is lowered by one.'
-complete -c a2 -n '__a2_is serve' -l window-bytes -x -d 'Recent writes kept in memory for peers, and on their way to the log.'
+complete -c a2 -n '__a2_is serve' -l window-bytes -x -d 'Recent writes kept in memory for peers, and on their way to the log; rounded up to a power of two.'
 complete -c a2 -n '__a2_is serve' -l data-dir -r -F -d 'Directory of the log, the snapshots and the node\'s identity; made when missing.'
 complete -c a2 -n '__a2_is serve' -l fsync -x -a 'always everysec no' -d 'When writes must be on disk: before their reply, every second, or when the system likes.'
 complete -c a2 -n '__a2_is serve' -l snapshot-after-bytes -x -d 'A snapshot begins when the log has grown by this and by the size of the last snapshot.'

@@ -26,7 +26,7 @@ public final class Connection {
     private let socket: Int32
     private var incoming = ByteBuffer(capacity: 16 * 1024)
     private var outgoing = ByteBuffer(capacity: 4 * 1024)
-    private var parser = ReplyParser()
+    private var parser: ReplyParser
     private var sorter = ReplySorter()
     private var pushes: [ReplyValue] = []
 
@@ -34,9 +34,10 @@ public final class Connection {
     /// password is no failure as long as none was given: the user may send AUTH.
     public init(
         _ endpoint: Endpoint, protocolVersion: ProtocolVersion = .preferThree, timeoutMilliseconds: Int = 5000,
-        clientName: String? = nil, mayBeUnauthenticated: Bool = false
+        clientName: String? = nil, mayBeUnauthenticated: Bool = false, replyBytesMax: Int = Limits.bulkBytesMax
     ) throws(ClientError) {
         self.endpoint = endpoint
+        parser = ReplyParser(bulkBytesMax: replyBytesMax)
         let deadline = SystemClock.monotonicMilliseconds + Int64(timeoutMilliseconds)
         socket = try Self.open(endpoint, deadline: deadline)
         let handshake = Handshake(

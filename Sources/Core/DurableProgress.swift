@@ -9,7 +9,7 @@ struct DurableProgress<Reading> {
     private var waiting: [(position: UInt64, reading: Reading)] = []
     private(set) var latest: Reading
 
-    /// Readings are taken several times a second, and the disk lags behind by seconds at most.
+    /// Under load a reading is taken every millisecond, and the disk may lag behind by seconds.
     private static var waitingMax: Int { 256 }
 
     init(_ nothing: Reading) { latest = nothing }
@@ -17,12 +17,16 @@ struct DurableProgress<Reading> {
     mutating func note(_ reading: Reading, at position: UInt64) {
         if waiting.last?.position == position {
             waiting[waiting.count - 1].reading = reading
-        } else if waiting.count < Self.waitingMax {
-            waiting.append((position: position, reading: reading))
-        } else {
-            // A disk that stands still: what is newer waits with the newest.
-            waiting[waiting.count - 1] = (position: position, reading: reading)
+            return
         }
+        if waiting.count == Self.waitingMax { thin() }
+        waiting.append((position: position, reading: reading))
+    }
+
+    /// Every second one goes: the later of two says what both say, somewhat later.
+    private mutating func thin() {
+        for index in 0..<waiting.count / 2 { waiting[index] = waiting[2 * index + 1] }
+        waiting.removeLast(waiting.count / 2)
     }
 
     mutating func advance(to durable: UInt64) {

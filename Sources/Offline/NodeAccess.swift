@@ -25,9 +25,13 @@ enum NodeAccess {
         return Environment.all["REDISCLI_AUTH"]
     }
 
+    /// A partition's state may be larger than any value.
+    private static var replyBytesMax: Int { 1 << 40 }
+
     static func connect(_ text: String, _ arguments: Arguments) throws -> Connection {
         try Connection(
-            try endpoint(text, arguments), protocolVersion: .preferThree, clientName: "a2-\(arguments.subcommand.name)")
+            try endpoint(text, arguments), protocolVersion: .preferThree,
+            clientName: "a2-\(arguments.subcommand.name)", replyBytesMax: replyBytesMax)
     }
 
     /// The nodes named by --node, or the one on this machine.

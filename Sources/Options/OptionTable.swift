@@ -149,7 +149,7 @@ public enum OptionTable {
             "Minutes after which an access counter is lowered by one."),
         OptionRow(
             .windowBytes, section: "memory", .bytes(1 << 20...1 << 29), "64mb",
-            "Recent writes kept in memory for peers, and on their way to the log."),
+            "Recent writes kept in memory for peers, and on their way to the log; rounded up to a power of two."),
     ]
 
     private static let persistenceRows = [

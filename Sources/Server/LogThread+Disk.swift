@@ -10,8 +10,11 @@ import Synchronization
 
 extension LogThread {
     private static var syncMilliseconds: Int64 { 1000 }
-    /// With the policy `no` peers and snapshots still want to know what is on the disk.
+    /// With the policy `no` snapshots still want to know what is on the disk,
     private static var lazySyncMilliseconds: Int64 { 10_000 }
+    /// and peers, which take a node for gone that says nothing for five seconds: a newcomer waits until the disk has what
+    /// it has renamed.
+    private static var lazySyncMillisecondsWithPeers: Int64 { 2000 }
 
     // MARK: Syncing
 
@@ -26,9 +29,7 @@ extension LogThread {
         if post.buffer.isSynchronous.load(ordering: .relaxed) || wantsSync || isEnding {
             isDue = true
         } else {
-            let isLazy = post.syncsLazily.load(ordering: .relaxed)
-            let pause = isLazy ? Self.lazySyncMilliseconds : Self.syncMilliseconds
-            isDue = now - lastSyncMilliseconds >= pause
+            isDue = now - lastSyncMilliseconds >= syncPauseMilliseconds
         }
         guard isDue else { return }
         let start = SystemClock.monotonicNanoseconds
@@ -40,6 +41,12 @@ extension LogThread {
         counts.lastSyncMicroseconds = took
         counts.slowestSyncMicroseconds = max(counts.slowestSyncMicroseconds, took)
         noteDurable()
+    }
+
+    private var syncPauseMilliseconds: Int64 {
+        if !post.syncsLazily.load(ordering: .relaxed) { return Self.syncMilliseconds }
+        let hasPeers = shared.peers.linkCount.load(ordering: .relaxed) > 0
+        return hasPeers ? Self.lazySyncMillisecondsWithPeers : Self.lazySyncMilliseconds
     }
 
     /// Tells everybody who waits for the disk.

@@ -20,7 +20,7 @@ final class PeerSocket {
         let address: PeerAddress
         /// The addresses not tried yet.
         var candidates: [SocketAddress] = []
-        let untilMilliseconds: Int64
+        var untilMilliseconds: Int64
         var failure = "no address"
     }
 

@@ -7,6 +7,8 @@ import Synchronization
 
 extension PeerThread where Machine: ~Copyable {
     private static var dialMillisecondsMax: Int64 { 5000 }
+    /// A name server that does not answer takes the system five seconds, and there may be several.
+    private static var resolveMillisecondsMax: Int64 { 30_000 }
     private static var deafMilliseconds: Int64 { 100 }
     private static var keepAliveSeconds: Int { 15 }
     /// Sent and not acknowledged by the other system for so long: it is gone.
@@ -32,12 +34,16 @@ extension PeerThread where Machine: ~Copyable {
         dial.failure = "\(address.host) is still being resolved"
         let socket = PeerSocket(link: link, descriptor: -1, state: .dialling(dial), address: address.description)
         sockets[link] = socket
-        if numbers == nil { resolver.ask(link: link, address) } else { connectNext(socket, dial) }
+        if numbers != nil { return connectNext(socket, dial) }
+        dial.untilMilliseconds += Self.resolveMillisecondsMax
+        socket.state = .dialling(dial)
+        resolver.ask(link: link, address)
     }
 
     func resolved(_ link: Int, _ addresses: [SocketAddress], _ failure: String?) {
         guard let socket = sockets[link], case .dialling(var dial) = socket.state else { return }
         dial.candidates = addresses
+        dial.untilMilliseconds = now.monotonicMilliseconds + Self.dialMillisecondsMax
         dial.failure = "\(dial.address.host) has no address"
         if let failure { dial.failure = failure }
         connectNext(socket, dial)

@@ -44,7 +44,8 @@ public enum ServerMain {
         chosen.nodeNumber = UInt8(settings.integer(.nodeID))
         chosen.threads = loopCount
         chosen.databases = settings.integer(.databases)
-        chosen.windowBytes = settings.integer(.windowBytes)
+        // Positions in it are cut out of numbers that only grow.
+        chosen.windowBytes = 1 << (Int.bitWidth - (settings.integer(.windowBytes) - 1).leadingZeroBitCount)
         chosen.options = settings
         chosen.configurationPath = launch.configurationPath
         if !settings.flag(.ephemeral) { chosen.store = try Store.open(settings, logger) }

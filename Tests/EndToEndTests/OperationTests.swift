@@ -50,6 +50,14 @@ extension EndToEnd {
             #expect(server.waitForExit(seconds: 10) == .exited(0))
         }
 
+        @Test("A window of any size that is allowed serves")
+        func windowSizes() throws {
+            for size in ["1mb", "3000000", "100mb"] {
+                let server = try OperatedServer.serving(["--window-bytes", size])
+                #expect(try server.connect().call("SET", "key", "value") == .ok, "\(size)")
+            }
+        }
+
         @Test("SIGUSR1 follows a log file that was moved away")
         func reopen() throws {
             let directory = try TemporaryDirectory()
