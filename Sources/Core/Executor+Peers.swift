@@ -26,6 +26,7 @@ extension Executor {
     /// which never came here, is a gap like a missing one.
     /// `bytes` is the frame as it came, for the log.
     public mutating func receive(_ header: FrameHeader, records: ByteView, bytes: ByteView) -> MergeOutcome {
+        node.window.log?.reserve(header.stamp)
         lending.acquire(header.partition)
         defer { lending.release(header.partition) }
         let outcome = partitions[header.partition].pointee.receive(

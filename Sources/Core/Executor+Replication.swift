@@ -2,6 +2,7 @@
 import Base
 import Commands
 import Engine
+import Replication
 import Wire
 
 extension Executor {
@@ -87,6 +88,17 @@ extension Executor {
     mutating func join(
         _ partition: Int, state: ByteView, limit: Stamp, adoptsOwnPast: Bool, isFirst: Bool
     ) -> StateJoinOutcome {
+        let reserved = min(node.window.log?.latestReserved ?? .distantFuture, limit)
+        let outcome = joinReserved(
+            partition, state: state, limit: reserved, adoptsOwnPast: adoptsOwnPast, isFirst: isFirst)
+        guard case .ahead(let latest) = outcome, latest <= limit else { return outcome }
+        node.window.log?.reserve(latest)
+        return joinReserved(partition, state: state, limit: limit, adoptsOwnPast: adoptsOwnPast, isFirst: isFirst)
+    }
+
+    private mutating func joinReserved(
+        _ partition: Int, state: ByteView, limit: Stamp, adoptsOwnPast: Bool, isFirst: Bool
+    ) -> StateJoinOutcome {
         lending.acquire(partition)
         defer { lending.release(partition) }
         if isFirst {
@@ -96,8 +108,8 @@ extension Executor {
             return outcome
         }
         let outcome = partitions[partition].pointee.joinState(state, limit: limit, &context.pointee)
-        if adoptsOwnPast { partitions[partition].pointee.adoptOwnPast() }
         if case .joined = outcome {
+            if adoptsOwnPast { partitions[partition].pointee.adoptOwnPast() }
             enterState(partition, adoptsOwnPast ? .adoptsOwnPast : [], state)
         }
         node.report(partitions[partition])

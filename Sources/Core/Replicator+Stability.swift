@@ -127,6 +127,7 @@ extension Replicator {
 
     private func writeLater(than tick: UInt64) {
         past.promisedTick = tick
+        node.window.log?.reserve(Stamp(tick: tick, replica: replica))
         for partition in 0..<Slots.partitionCount { executor.raiseFence(partition, tick: tick) }
     }
 

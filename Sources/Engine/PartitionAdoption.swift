@@ -41,7 +41,7 @@ extension Partition {
             if case .version(let version) = error { return .unknownVersion(version) }
             return .malformed
         }
-        return latest > limit ? .ahead : nil
+        return latest > limit ? .ahead(latest) : nil
     }
 
     /// Leaves nothing here, as if nothing had ever been.

@@ -11,8 +11,8 @@ public enum StateJoinOutcome: Equatable, Sendable {
     case malformed
     /// Written by a version that this build does not speak.
     case unknownVersion(UInt8)
-    /// There are stamps in it later than the caller accepts; nothing has changed.
-    case ahead
+    /// There are stamps in it later than the caller accepts, this the latest of them; nothing has changed.
+    case ahead(Stamp)
 }
 
 extension Partition {
@@ -49,7 +49,7 @@ extension Partition {
         // Nothing is written here any more at or below the sender's cut.
         latest = max(latest, document.head.cut)
         for stamp in document.head.context.versions.stamps { latest = max(latest, stamp) }
-        if latest > limit { return .ahead }
+        if latest > limit { return .ahead(latest) }
         clock.observe(latest)
         if known.coversAll(of: document.head.context) { return .joined(keysChanged: 0) }
         if meetsStrangers {

@@ -29,8 +29,15 @@ public final class LogBuffer: Sendable {
     private let places = Guarded<LogPlaces>(LogPlaces())
     /// Called by a writer who waits for room; where the reader is a thread of its own it comes by itself.
     private let hastenReader: (@Sendable () -> Void)?
+    /// Returns how far the lease goes once the disk knows that it goes beyond this time.
+    private let extendLease: (@Sendable (Int64) -> Int64)?
 
-    public init(hastenReader: (@Sendable () -> Void)? = nil) { self.hastenReader = hastenReader }
+    public init(
+        hastenReader: (@Sendable () -> Void)? = nil, extendLease: (@Sendable (Int64) -> Int64)? = nil
+    ) {
+        self.hastenReader = hastenReader
+        self.extendLease = extendLease
+    }
 
     func begin(at position: UInt64, capacity: Int) {
         capacityBytes.store(UInt64(capacity), ordering: .relaxed)
@@ -44,6 +51,21 @@ public final class LogBuffer: Sendable {
     public var leaseMilliseconds: Int64 {
         get { lease.load(ordering: .relaxed) }
         set(lease) { self.lease.store(lease, ordering: .relaxed) }
+    }
+
+    /// Of a peer, whose clock may be ahead: a partition that has seen the stamp goes on from it, so the disk has to know
+    /// of it before. To be called without a partition in one's hands, because it may wait for the disk.
+    public func reserve(_ stamp: Stamp) {
+        guard let extendLease, stamp.unixMilliseconds >= leaseMilliseconds else { return }
+        leaseMilliseconds = extendLease(stamp.unixMilliseconds)
+    }
+
+    /// The latest stamp that needs no `reserve`.
+    public var latestReserved: Stamp {
+        let milliseconds = leaseMilliseconds
+        guard extendLease != nil, milliseconds != .max else { return .distantFuture }
+        let tick = UInt64(max(milliseconds - Stamp.epochMilliseconds, 1)) << Stamp.counterBits - 1
+        return Stamp(tick: tick, replica: Replica(rawValue: 0)).asCut
     }
 
     /// Everything of the window before this position would be there after a crash.

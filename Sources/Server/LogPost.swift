@@ -88,7 +88,9 @@ final class LogPost: Sendable {
     }
 
     /// A disk that fails is told of, and then nothing is promised any more.
-    func die(_ error: StorageError) -> Never {
+    func die(_ error: StorageError) -> Never { Self.die(error, logger) }
+
+    static func die(_ error: StorageError, _ logger: Logger) -> Never {
         logger.error("the disk has failed: this process ends at once", ["reason": .text("\(error)")])
         ProcessEnd.now(ExitStatus.corruptData)
     }

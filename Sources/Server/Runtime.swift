@@ -119,7 +119,14 @@ final class Runtime {
         let locks = PartitionLocks(
             replica: replica, databases: settings.databases, hashSeed: Entropy.seed, pages: source)
         let windowMemory = pages.allocateZeroed(settings.windowBytes)
-        let buffer = settings.store.map { _ in LogBuffer() }
+        let buffer = settings.store.map { store in
+            let keeper = store.keeper
+            return LogBuffer(extendLease: { moment in
+                do throws(StorageError) {
+                    return try keeper.renewLease(nowMilliseconds: moment, logPosition: 0)
+                } catch { LogPost.die(error, logger) }
+            })
+        }
         let window = Window(
             capacity: settings.windowBytes, memory: windowMemory, start: settings.store?.windowStart ?? 0, log: buffer)
         try populator.start(also: windowMemory, settings.windowBytes)

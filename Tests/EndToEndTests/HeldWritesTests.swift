@@ -73,6 +73,30 @@ import Testing
         server.end(SIGTERM)
     }
 
+    @Test("Behind a peer whose clock is ahead no stamp is given that the disk does not know of")
+    func peerAhead() throws {
+        let (directory, other) = (try TemporaryDirectory(), try TemporaryDirectory())
+        let ports = [try ServerProcess.freePort(), try ServerProcess.freePort()]
+        func linked(_ own: Int) -> [String] {
+            ["--node-id", "\(own + 1)", "--peer-port", "\(ports[own])", "--peer", "127.0.0.1:\(ports[1 - own])"]
+        }
+        let ahead = try DurableServer(
+            in: other, linked(1),
+            environment: [
+                "LD_PRELOAD": try Shim.clock.build(in: other),
+                "SET_CLOCK_FILE": try other.write("20", to: "offset"),
+            ])
+        let server = try DurableServer(in: directory, linked(0))
+        let (far, near) = (try ahead.connect(), try server.connect())
+        #expect(try poll(forSeconds: 30) { try far.call("SET", "key", "1") == .ok })
+        #expect(try poll(forSeconds: 30) { try near.call("GET", "key").string == "1" })
+        let written = try #require(try increment("key", near))
+        #expect(written > nowMilliseconds() + 10_000, "the peer's clock is not ahead")
+        #expect(try leaseMilliseconds(in: directory) > written)
+        ahead.end(SIGTERM)
+        server.end(SIGTERM)
+    }
+
     @Test("With `no` no write waits for a sync") func lazySyncs() throws {
         let directory = try TemporaryDirectory()
         let server = try DurableServer(in: directory, ["--fsync", "no"])
