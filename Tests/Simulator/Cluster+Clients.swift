@@ -56,6 +56,7 @@ extension Cluster {
         node.core.setClock(moment(index).unixMilliseconds)
         workload.now = moment(index).unixMilliseconds
         renewLease(index)
+        if node.isGivenUp, node.takesWrites { return }
         guard node.takesWrites, !node.isOutside else { return readOnly(index, node) }
         counts.commands += 1
         switch random.below(100) {

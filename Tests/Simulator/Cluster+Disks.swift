@@ -303,6 +303,7 @@ extension Cluster {
                 || text.contains("start it with an empty data directory"))
         guard isOut || isRefused else { return }
         node.isOutside = true
+        node.isGivenUp = isRefused
         slots[index].comesBack = true
         queue.insert(.stop(node: index), at: now + 300)
     }

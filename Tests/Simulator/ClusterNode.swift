@@ -57,6 +57,9 @@ final class ClusterNode {
     var lines: [Line] = []
     /// It gave up its membership, or was shut out: it takes no part in what all must agree on.
     var isOutside = false
+    /// A peer has refused it, and it is about to be ended and emptied. Others may take it, so its gate may be open; its
+    /// clients have been sent elsewhere.
+    var isGivenUp = false
     /// Asked to leave, and not gone before all it has is with somebody else.
     var isHandingOver: Bool { core.node.writeGate?.text.hasPrefix("READONLY this node leaves") == true }
     /// Others refuse it for what was written where they could not be reached: the operator has to start it empty.
