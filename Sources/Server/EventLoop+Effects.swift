@@ -4,6 +4,7 @@ import Commands
 import Core
 import Engine
 import RESP
+import Replication
 import Synchronization
 
 extension EventLoop {
@@ -166,6 +167,8 @@ extension EventLoop {
                 executor.finishWalk(
                     walk, command, arguments, reply: connection.reply, session: connection.session)
             }
+            // What it wrote in earlier turns, too, is to be on the disk before its reply.
+            if withholds, kept.hasWrites { connection.pointee.replyPosition = node.window.end }
             letGo(slot, connection)
         }
         // What they let go goes on in this turn.
