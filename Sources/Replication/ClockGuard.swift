@@ -3,7 +3,8 @@
 /// A stamp far ahead of everybody's clock wins every conflict until time has caught up with it, so frames of such
 /// stamps are held, and a node that would write them refuses its clients' writes. Peers' clocks are known from their
 /// heartbeats and kept against our monotonic clock: a jump of our own wall shows at once, without waiting for anybody.
-/// A clock that steps back harms nothing: stamps go on from the last one.
+/// A clock that steps back harms nothing: stamps go on from the last one. Where all step back together, nobody's stamps
+/// are ahead of what his clock, and ours, has said before: so that counts, and not what ours says now.
 import Base
 
 public enum ClockVerdict: Equatable, Sendable {
@@ -31,6 +32,8 @@ public struct ClockGuard: Sendable {
     /// What our wall minus our monotonic clock is trusted to be at most.
     private var baselineMilliseconds: Int64
     private var lastMonotonicMilliseconds: Int64
+    /// The latest that our wall has said while it was trusted.
+    private var trustedMilliseconds: Int64
     /// Since when, in monotonic time, the wall has been ahead of the baseline.
     private var jumpedAtMilliseconds: Int64?
 
@@ -38,16 +41,28 @@ public struct ClockGuard: Sendable {
         self.limitMilliseconds = limitMilliseconds
         baselineMilliseconds = Self.offset(now)
         lastMonotonicMilliseconds = now.monotonicMilliseconds
+        trustedMilliseconds = now.unixMilliseconds
+    }
+
+    /// A former life of this node has reserved stamps up to there. That far ahead no peer has driven it: it was the wall,
+    /// which has been set back since.
+    public mutating func follow(formerLeaseUnixMilliseconds lease: Int64, _ now: Moment) {
+        let explained = Self.sum(now.unixMilliseconds, 2 * limitMilliseconds)
+        if lease > explained { trustedMilliseconds = max(trustedMilliseconds, lease) }
     }
 
     /// Whether a frame of this stamp must wait: its author's clock is too far ahead of ours.
     public func isTooFarAhead(_ stamp: Stamp, _ now: Moment) -> Bool {
-        stamp.unixMilliseconds > Self.sum(now.unixMilliseconds, limitMilliseconds)
+        stamp.unixMilliseconds > followedMilliseconds(now)
+    }
+
+    private func followedMilliseconds(_ now: Moment) -> Int64 {
+        Self.sum(max(now.unixMilliseconds, trustedMilliseconds), limitMilliseconds)
     }
 
     /// The latest stamp that need not wait.
     public func latestFollowed(_ now: Moment) -> Stamp {
-        let milliseconds = Self.sum(now.unixMilliseconds, limitMilliseconds) - Stamp.epochMilliseconds
+        let milliseconds = followedMilliseconds(now) - Stamp.epochMilliseconds
         guard milliseconds >= 0 else { return .zero }
         return Stamp(tick: (UInt64(milliseconds) + 1) << Stamp.counterBits - 1, replica: Replica(rawValue: 0)).asCut
     }
@@ -73,6 +88,12 @@ public struct ClockGuard: Sendable {
 
     /// `leaseUnixMilliseconds`: how far ahead stamps are reserved or clocks of partitions have already been driven.
     public mutating func verdict(leaseUnixMilliseconds: Int64? = nil, _ now: Moment) -> ClockVerdict {
+        let verdict = judge(leaseUnixMilliseconds, now)
+        if verdict == .trusted { trustedMilliseconds = max(trustedMilliseconds, now.unixMilliseconds) }
+        return verdict
+    }
+
+    private mutating func judge(_ leaseUnixMilliseconds: Int64?, _ now: Moment) -> ClockVerdict {
         let offset = Self.offset(now)
         noticeJump(offset, now)
         if let jumpedAt = jumpedAtMilliseconds {

@@ -26,13 +26,14 @@ private func hear(_ guarding: inout ClockGuard, _ ahead: [Int64], second: Int64,
 }
 
 @Suite struct ClockGuardTests {
+    private func stamp(_ milliseconds: Int64) -> Stamp {
+        let tick = UInt64(start + milliseconds - Stamp.epochMilliseconds) << Stamp.counterBits
+        return Stamp(tick: tick, replica: peer(2))
+    }
+
     @Test("Frames up to a minute ahead are taken, later ones wait for their time")
     func heldFrames() {
         let guarding = ClockGuard(at(0))
-        func stamp(_ milliseconds: Int64) -> Stamp {
-            let tick = UInt64(start + milliseconds - Stamp.epochMilliseconds) << Stamp.counterBits
-            return Stamp(tick: tick, replica: peer(2))
-        }
         #expect(!guarding.isTooFarAhead(stamp(60_000), at(0)))
         #expect(guarding.isTooFarAhead(stamp(60_001), at(0)))
         #expect(!guarding.isTooFarAhead(stamp(60_001), at(1)))
@@ -126,6 +127,32 @@ private func hear(_ guarding: inout ClockGuard, _ ahead: [Int64], second: Int64,
             return
         }
         #expect(text.contains("1001 seconds behind the median of its 2 peers'"))
+    }
+
+    @Test("After all clocks have been set back, stamps are measured by what they said before, over a restart too")
+    func allSetBack() {
+        var guarding = ClockGuard(at(0))
+        #expect(guarding.verdict(at(1)) == .trusted)
+        #expect(guarding.verdict(at(2, wall: -3600)) == .trusted)
+        #expect(!guarding.isTooFarAhead(stamp(61_000), at(2, wall: -3600)))
+        #expect(guarding.isTooFarAhead(stamp(61_001), at(2, wall: -3600)))
+        #expect(guarding.latestFollowed(at(2, wall: -3600)) >= stamp(61_000))
+        // What no peer can have driven us to.
+        var restarted = ClockGuard(at(3, wall: -3600))
+        restarted.follow(formerLeaseUnixMilliseconds: start + 4000, at(3, wall: -3600))
+        #expect(!restarted.isTooFarAhead(stamp(64_000), at(3, wall: -3600)))
+        #expect(restarted.isTooFarAhead(stamp(64_001), at(3, wall: -3600)))
+        var driven = ClockGuard(at(3))
+        driven.follow(formerLeaseUnixMilliseconds: start + 63_000, at(3))
+        #expect(driven.isTooFarAhead(stamp(63_001), at(3)))
+    }
+
+    @Test("A leap forward that is taken back is not what later stamps are measured by")
+    func leapTakenBack() {
+        var guarding = ClockGuard(at(0))
+        #expect(isRefused(guarding.verdict(at(1, wall: 3601)), "jumped"))
+        #expect(guarding.verdict(at(2)) == .trusted)
+        #expect(guarding.isTooFarAhead(stamp(62_001), at(2)))
     }
 
     @Test("Stamps reserved far ahead refuse writes until time has caught up")
