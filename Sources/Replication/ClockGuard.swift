@@ -32,8 +32,9 @@ public struct ClockGuard: Sendable {
     /// What our wall minus our monotonic clock is trusted to be at most.
     private var baselineMilliseconds: Int64
     private var lastMonotonicMilliseconds: Int64
-    /// The latest that our wall has said while it was trusted.
+    /// The latest that our wall has said while it was trusted, and while peers said about the same.
     private var trustedMilliseconds: Int64
+    private var confirmedMilliseconds = Int64.min
     /// Since when, in monotonic time, the wall has been ahead of the baseline.
     private var jumpedAtMilliseconds: Int64?
 
@@ -89,7 +90,9 @@ public struct ClockGuard: Sendable {
     /// `leaseUnixMilliseconds`: how far ahead stamps are reserved or clocks of partitions have already been driven.
     public mutating func verdict(leaseUnixMilliseconds: Int64? = nil, _ now: Moment) -> ClockVerdict {
         let verdict = judge(leaseUnixMilliseconds, now)
-        if verdict == .trusted { trustedMilliseconds = max(trustedMilliseconds, now.unixMilliseconds) }
+        guard verdict == .trusted else { return verdict }
+        trustedMilliseconds = max(trustedMilliseconds, now.unixMilliseconds)
+        if !samples.isEmpty { confirmedMilliseconds = max(confirmedMilliseconds, now.unixMilliseconds) }
         return verdict
     }
 
@@ -109,7 +112,10 @@ public struct ClockGuard: Sendable {
         guard let lead = lead(of: offset, heardAfter: nil) else { return .trusted }
         if lead > limitMilliseconds { return .refuseWrites(aheadText(lead)) }
         if let lease = leaseUnixMilliseconds {
-            let leaseLead = Self.sum(lead, Self.difference(lease, now.unixMilliseconds))
+            // Peers still follow what they have said themselves.
+            let leaseLead = min(
+                Self.sum(lead, Self.difference(lease, now.unixMilliseconds)),
+                Self.difference(lease, confirmedMilliseconds))
             if leaseLead > limitMilliseconds { return .refuseWrites(leaseText(leaseLead)) }
         }
         return lead < -limitMilliseconds ? .behind(behindText(lead)) : .trusted

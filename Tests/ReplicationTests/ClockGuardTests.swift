@@ -147,6 +147,22 @@ private func hear(_ guarding: inout ClockGuard, _ ahead: [Int64], second: Int64,
         #expect(driven.isTooFarAhead(stamp(63_001), at(3)))
     }
 
+    @Test("Stamps from before all were set back refuse no writes, those of a clock that was wrong alone do")
+    func leaseOfBefore() {
+        var guarding = ClockGuard(at(0))
+        hear(&guarding, [0], second: 0, now: at(0))
+        #expect(guarding.verdict(at(0)) == .trusted)
+        // The peer is set back first.
+        hear(&guarding, [-3600], second: 1, now: at(1))
+        #expect(isRefused(guarding.verdict(at(1)), "ahead"))
+        #expect(guarding.verdict(leaseUnixMilliseconds: start + 4000, at(2, wall: -3598)) == .trusted)
+        var alone = ClockGuard(at(0))
+        #expect(alone.verdict(at(0)) == .trusted)
+        hear(&alone, [-3600], second: 1, now: at(1))
+        #expect(isRefused(alone.verdict(at(1)), "ahead"))
+        #expect(isRefused(alone.verdict(leaseUnixMilliseconds: start + 4000, at(2, wall: -3598)), "reserved"))
+    }
+
     @Test("A leap forward that is taken back is not what later stamps are measured by")
     func leapTakenBack() {
         var guarding = ClockGuard(at(0))
