@@ -131,9 +131,6 @@ public final class Replicator<Lending: PartitionLending> {
     public func start(_ now: Moment) {
         setClock(now)
         clockGuard = ClockGuard(now, limitMilliseconds: settings.timing.clockLeadMilliseconds)
-        if let lease = node.window.log?.leaseMilliseconds, lease != .max {
-            clockGuard?.follow(formerLeaseUnixMilliseconds: lease, now)
-        }
         members.admit(identity)
         // The process may have ended between taking a name and giving up the one before.
         for former in members.present where isOurs(former) && former.replica != replica {

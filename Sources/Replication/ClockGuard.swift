@@ -4,7 +4,7 @@
 /// stamps are held, and a node that would write them refuses its clients' writes. Peers' clocks are known from their
 /// heartbeats and kept against our monotonic clock: a jump of our own wall shows at once, without waiting for anybody.
 /// A clock that steps back harms nothing: stamps go on from the last one. Where all step back together, nobody's stamps
-/// are ahead of what his clock, and ours, has said before: so that counts, and not what ours says now.
+/// are ahead of what all clocks have said before: so that counts, and not what ours says now.
 import Base
 
 public enum ClockVerdict: Equatable, Sendable {
@@ -32,8 +32,7 @@ public struct ClockGuard: Sendable {
     /// What our wall minus our monotonic clock is trusted to be at most.
     private var baselineMilliseconds: Int64
     private var lastMonotonicMilliseconds: Int64
-    /// The latest that our wall has said while it was trusted, and while peers said about the same.
-    private var trustedMilliseconds: Int64
+    /// The latest that our wall has said while peers said the same, or more.
     private var confirmedMilliseconds = Int64.min
     /// Since when, in monotonic time, the wall has been ahead of the baseline.
     private var jumpedAtMilliseconds: Int64?
@@ -42,14 +41,6 @@ public struct ClockGuard: Sendable {
         self.limitMilliseconds = limitMilliseconds
         baselineMilliseconds = Self.offset(now)
         lastMonotonicMilliseconds = now.monotonicMilliseconds
-        trustedMilliseconds = now.unixMilliseconds
-    }
-
-    /// A former life of this node has reserved stamps up to there. That far ahead no peer has driven it: it was the wall,
-    /// which has been set back since.
-    public mutating func follow(formerLeaseUnixMilliseconds lease: Int64, _ now: Moment) {
-        let explained = Self.sum(now.unixMilliseconds, 2 * limitMilliseconds)
-        if lease > explained { trustedMilliseconds = max(trustedMilliseconds, lease) }
     }
 
     /// Whether a frame of this stamp must wait: its author's clock is too far ahead of ours.
@@ -58,7 +49,7 @@ public struct ClockGuard: Sendable {
     }
 
     private func followedMilliseconds(_ now: Moment) -> Int64 {
-        Self.sum(max(now.unixMilliseconds, trustedMilliseconds), limitMilliseconds)
+        Self.sum(max(now.unixMilliseconds, confirmedMilliseconds), limitMilliseconds)
     }
 
     /// The latest stamp that need not wait.
@@ -90,9 +81,9 @@ public struct ClockGuard: Sendable {
     /// `leaseUnixMilliseconds`: how far ahead stamps are reserved or clocks of partitions have already been driven.
     public mutating func verdict(leaseUnixMilliseconds: Int64? = nil, _ now: Moment) -> ClockVerdict {
         let verdict = judge(leaseUnixMilliseconds, now)
-        guard verdict == .trusted else { return verdict }
-        trustedMilliseconds = max(trustedMilliseconds, now.unixMilliseconds)
-        if !samples.isEmpty { confirmedMilliseconds = max(confirmedMilliseconds, now.unixMilliseconds) }
+        if verdict == .trusted, let lead = lead(of: Self.offset(now), heardAfter: nil) {
+            confirmedMilliseconds = max(confirmedMilliseconds, Self.difference(now.unixMilliseconds, max(lead, 0)))
+        }
         return verdict
     }
 

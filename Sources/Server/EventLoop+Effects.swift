@@ -101,7 +101,12 @@ extension EventLoop {
         if let deadline = hold.deadlineMilliseconds {
             nextDeadlineMilliseconds = min(nextDeadlineMilliseconds, deadline)
         }
-        if case .walk = hold { walking.append(slot) } else { held.append(slot) }
+        if case .walk = hold {
+            walking.append(slot)
+            walksWait = false
+        } else {
+            held.append(slot)
+        }
     }
 
     /// Lets a connection go on with what it has already sent.
@@ -159,16 +164,22 @@ extension EventLoop {
     }
 
     func stepWalks() {
+        walksWait = true
         for slot in walking {
-            guard let connection = connections[slot], case .walk(let walk, let kept) = connection.pointee.hold,
-                !(waitsForDisk && kept.hasWrites), advance(walk)
+            guard let connection = connections[slot], case .walk(let walk, let kept) = connection.pointee.hold
             else { continue }
+            if waitsForDisk, kept.hasWrites { continue }
+            walksWait = false
+            guard advance(walk) else { continue }
             kept.forEach { command, arguments in
                 executor.finishWalk(
                     walk, command, arguments, reply: connection.reply, session: connection.session)
             }
-            // What it wrote in earlier turns, too, is to be on the disk before its reply.
-            if withholds, kept.hasWrites { connection.pointee.replyPosition = node.window.end }
+            // What it wrote in earlier turns, too, is to be on the disk before its reply, and what it has read; but on a
+            // full disk readers are not to wait.
+            if withholds, kept.hasWrites || node.diskGate == nil {
+                connection.pointee.replyPosition = node.window.end
+            }
             letGo(slot, connection)
         }
         // What they let go goes on in this turn.

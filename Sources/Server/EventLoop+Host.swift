@@ -111,6 +111,7 @@ extension EventLoop {
     }
 
     func resumePaused() {
+        lookAtLog()
         for slot in held {
             guard let connection = connections[slot], case .paused = connection.pointee.hold else { continue }
             letGo(slot, connection)

@@ -47,7 +47,7 @@ extension EventLoop {
     private func closeIdle(_ now: Int64) {
         let oldest = now - Int64(limits.idleSecondsMax) * 1000
         for (slot, place) in connections.slots.enumerated() {
-            guard let connection = place, !connection.pointee.isHeld,
+            guard let connection = place, !connection.pointee.isHeld, !connection.pointee.isWithheld,
                 !connection.session.pointee.isMonitor,
                 connection.pointee.lastActiveMilliseconds < oldest
             else { continue }

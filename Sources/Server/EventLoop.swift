@@ -39,6 +39,8 @@ final class EventLoop {
     var unsent: [Int] = []
     /// Slots with a walk under way, and slots held for another reason that the tick looks after.
     var walking: [Int] = []
+    /// All walks under way write, and must not now.
+    var walksWait = false
     var held: [Int] = []
     /// When the first of the held may go on; later than it where that one has gone already.
     var nextDeadlineMilliseconds = Int64.max
@@ -117,7 +119,7 @@ final class EventLoop {
 
     /// What this turn may write, and whether its replies wait.
     @inline(__always)
-    private func lookAtLog() {
+    func lookAtLog() {
         guard let log = shared.log else { return }
         withholds = log.buffer.isSynchronous.load(ordering: .relaxed)
         holdsWrites = log.mustHold(node.window, nowMilliseconds: executor.context.pointee.nowMilliseconds)
@@ -126,7 +128,8 @@ final class EventLoop {
     /// Not at all while there is work, which the tick may have left; else until the next tick, or the end of a wait.
     private var waitMilliseconds: Int {
         let hasWork =
-            !ready.isEmpty || !unread.isEmpty || !unsent.isEmpty || !walking.isEmpty || upkeep.isBehind
+            !ready.isEmpty || !unread.isEmpty || !unsent.isEmpty || !walking.isEmpty && !walksWait
+            || upkeep.isBehind
         if hasWork { return 0 }
         let next = min(upkeep.nextTickMilliseconds, nextDeadlineMilliseconds)
         return max(Int(next - steadyMilliseconds), 0)

@@ -129,22 +129,29 @@ private func hear(_ guarding: inout ClockGuard, _ ahead: [Int64], second: Int64,
         #expect(text.contains("1001 seconds behind the median of its 2 peers'"))
     }
 
-    @Test("After all clocks have been set back, stamps are measured by what they said before, over a restart too")
+    @Test("After all clocks have been set back, stamps are measured by what they said together")
     func allSetBack() {
         var guarding = ClockGuard(at(0))
+        hear(&guarding, [0], second: 1, now: at(1))
         #expect(guarding.verdict(at(1)) == .trusted)
+        hear(&guarding, [-3600], second: 2, now: at(2, wall: -3600))
         #expect(guarding.verdict(at(2, wall: -3600)) == .trusted)
         #expect(!guarding.isTooFarAhead(stamp(61_000), at(2, wall: -3600)))
         #expect(guarding.isTooFarAhead(stamp(61_001), at(2, wall: -3600)))
         #expect(guarding.latestFollowed(at(2, wall: -3600)) >= stamp(61_000))
-        // What no peer can have driven us to.
-        var restarted = ClockGuard(at(3, wall: -3600))
-        restarted.follow(formerLeaseUnixMilliseconds: start + 4000, at(3, wall: -3600))
-        #expect(!restarted.isTooFarAhead(stamp(64_000), at(3, wall: -3600)))
-        #expect(restarted.isTooFarAhead(stamp(64_001), at(3, wall: -3600)))
-        var driven = ClockGuard(at(3))
-        driven.follow(formerLeaseUnixMilliseconds: start + 63_000, at(3))
-        #expect(driven.isTooFarAhead(stamp(63_001), at(3)))
+    }
+
+    @Test("What a clock said that nobody agreed with, or what it led by, is not what stamps are measured by")
+    func unconfirmed() {
+        var alone = ClockGuard(at(0))
+        #expect(alone.verdict(at(1)) == .trusted)
+        #expect(alone.verdict(at(2, wall: -3600)) == .trusted)
+        #expect(alone.isTooFarAhead(stamp(-3_539_999), at(2, wall: -3600)))
+        var leading = ClockGuard(at(0, wall: 50))
+        hear(&leading, [0], second: 0, now: at(0, wall: 50))
+        #expect(leading.verdict(at(0, wall: 50)) == .trusted)
+        #expect(leading.isTooFarAhead(stamp(60_001), at(0)))
+        #expect(!leading.isTooFarAhead(stamp(60_000), at(0)))
     }
 
     @Test("Stamps from before all were set back refuse no writes, those of a clock that was wrong alone do")
