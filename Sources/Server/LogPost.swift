@@ -127,14 +127,17 @@ final class LogPost: Sendable {
     /// may be given again after a crash.
     @inline(__always)
     func mustHold(_ window: Window, nowMilliseconds: Int64) -> Bool {
-        let isOver = nowMilliseconds >= buffer.leaseMilliseconds || isBehind(window)
-        if isOver { hold() }
-        return isOver || holdsWrites.load(ordering: .relaxed)
+        if nowMilliseconds >= buffer.leaseMilliseconds {
+            holdForLease()
+            return true
+        }
+        if isBehind(window) { holdsWrites.store(true, ordering: .relaxed) }
+        return holdsWrites.load(ordering: .relaxed)
     }
 
     /// The log thread lets go; it may be asleep, with a clock that has been set forward since.
     @inline(never)
-    private func hold() {
+    private func holdForLease() {
         if !holdsWrites.exchange(true, ordering: .sequentiallyConsistent) { bell.wakeUp.signal() }
     }
 
@@ -142,7 +145,7 @@ final class LogPost: Sendable {
 
     /// By a loop, because the log thread may be what stands still.
     func lookAtAge(_ steadyMilliseconds: Int64) {
-        if isTooOld(steadyMilliseconds) { hold() }
+        if isTooOld(steadyMilliseconds) { holdsWrites.store(true, ordering: .relaxed) }
     }
 
     /// Whether more would be lost now than the policy says.

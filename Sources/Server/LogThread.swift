@@ -106,8 +106,8 @@ final class LogThread {
     }
 
     private func renewLease(_ now: Int64) throws(StorageError) {
-        let isHeldUp = post.holdsWrites.load(ordering: .relaxed)
-        guard now >= nextLeaseMilliseconds || isHeldUp else { return }
+        let isOver = SystemClock.wallMilliseconds >= post.buffer.leaseMilliseconds
+        guard now >= nextLeaseMilliseconds || isOver else { return }
         post.keeper.note(post.buffer.placesNow.sample)
         let hasSeenAll = try post.renewLease(
             shared, logPosition: writer.durablePosition, SystemClock.wallMilliseconds)
