@@ -46,7 +46,9 @@ extension EndToEnd {
                 try mesh.link(other, 2, "UP")
             }
             try mesh.waitUntilEqual()
-            for number in 0..<2 { #expect(try poll(forSeconds: 20) { try mesh.info(number, "a2_log_frames_served") > 1000 }) }
+            for number in 0..<2 {
+                #expect(try poll(forSeconds: 20) { try mesh.info(number, "a2_log_frames_served") > 1000 })
+            }
             // Until both links are up again the one peer is asked for what the other wrote; not for long.
             #expect(try mesh.info(2, "a2_keys_repaired") - repaired < 1600, "\(mesh.log(2))")
         }
