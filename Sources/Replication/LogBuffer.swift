@@ -27,7 +27,7 @@ public final class LogBuffer: Sendable {
     private let besideBytes = Atomic<Int>(0)
     private let beside = Guarded<[(position: UInt64, body: LargeBody)]>([])
     private let places = Guarded<LogPlaces>(LogPlaces())
-    /// Called by a writer who waits for room; where the reader is a thread of its own it comes by itself.
+    /// Called again and again by a writer who waits for room, in the middle of what he does: nobody else may know.
     private let hastenReader: (@Sendable () -> Void)?
     /// Returns how far the lease goes once the disk knows that it goes beyond this time.
     private let extendLease: (@Sendable (Int64) -> Int64)?
@@ -89,7 +89,8 @@ public final class LogBuffer: Sendable {
     @inline(never)
     private func waitLong(upTo end: UInt64) {
         while end &- consumedPosition.load(ordering: .acquiring) > capacityBytes.load(ordering: .relaxed) {
-            if let hastenReader { hastenReader() } else { a2_pause() }
+            hastenReader?()
+            a2_pause()
         }
     }
 

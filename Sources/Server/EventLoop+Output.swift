@@ -42,10 +42,23 @@ extension EventLoop {
         return connection.pointee.replyPosition <= log.durablePosition
     }
 
-    /// Asks to be told when the disk has more, and sends what waited for no more than it has now: nobody tells that.
-    func sendWithheld() {
+    /// Goes to the disk for what they wait for, or has the log thread go where that would keep this loop away for long.
+    func seeToWithheld() {
+        // From here on whoever has more on the disk tells this loop.
         counters.repliesWithheld.store(withheld.count, ordering: .sequentiallyConsistent)
         atomicMemoryFence(ordering: .sequentiallyConsistent)
+        if let pump, pump.isDiskQuick.load(ordering: .relaxed), node.diskGate == nil {
+            counters.isAtDisk.store(true, ordering: .relaxed)
+            pump.commit(for: index)
+            counters.isAtDisk.store(false, ordering: .relaxed)
+        } else {
+            shared.log?.bell.ringIfAsleep(node.window)
+        }
+        sendWithheld()
+    }
+
+    /// What waited for no more than the disk has now.
+    private func sendWithheld() {
         var waiting = 0
         for position in withheld.indices {
             let slot = withheld[position]

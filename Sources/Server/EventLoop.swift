@@ -16,6 +16,8 @@ import Synchronization
 final class EventLoop {
     let index: Int
     let shared: Shared
+    /// Nil where nothing is kept on disk.
+    let pump: LogPump?
     let node: Node
     let poller: Poller
     var executor: Executor<PartitionLocks>
@@ -63,9 +65,10 @@ final class EventLoop {
     static let mailboxToken = UInt64.max
     static let listenerTokenFirst = UInt64.max - 64
 
-    init(index: Int, shared: Shared, listeners: [Int32]) throws(SystemError) {
+    init(index: Int, shared: Shared, pump: LogPump? = nil, listeners: [Int32]) throws(SystemError) {
         self.index = index
         self.shared = shared
+        self.pump = pump
         self.listeners = listeners
         node = shared.node
         counters = shared.counters[index]
@@ -97,9 +100,7 @@ final class EventLoop {
             if !walking.isEmpty { stepWalks() }
             flushScheduled()
             shared.peers.bell.ringIfAsleep(node.window)
-            shared.log?.bell.ringIfAsleep(node.window)
-            // After the log thread has been told of more: it writes that while these go out.
-            if !withheld.isEmpty { sendWithheld() }
+            if withheld.isEmpty { shared.log?.bell.ringIfAsleep(node.window) } else { seeToWithheld() }
             if !doomed.isEmpty { closeDoomed() }
             if steadyMilliseconds >= upkeep.nextTickMilliseconds { tick() }
             if upkeep.isBehind { continueUpkeep() }

@@ -22,6 +22,8 @@ final class LogPost: Sendable {
         case sync
         /// The last: write everything, sync, and say that the end is clean.
         case end
+
+        var isEnd: Bool { if case .end = self { true } else { false } }
     }
 
     let bell: Bell
@@ -48,11 +50,11 @@ final class LogPost: Sendable {
     /// With `everysec` no more than this may be lost, so no more is taken while the disk stands still.
     static let unsyncedMillisecondsMax: Int64 = 2000
 
-    init(_ buffer: LogBuffer, _ keeper: IdentityKeeper, _ logger: Logger) throws(SystemError) {
+    init(_ buffer: LogBuffer, _ keeper: IdentityKeeper, _ bell: Bell, _ logger: Logger) throws(SystemError) {
         self.buffer = buffer
         self.keeper = keeper
+        self.bell = bell
         self.logger = logger
-        bell = try Bell()
         snapshots = try SnapshotPost()
     }
 

@@ -14,14 +14,16 @@ struct LoopWatch {
         grownMilliseconds = Array(repeating: nowMilliseconds, count: loopCount)
     }
 
-    /// The loops that have not turned since the last look nor within the tolerance.
-    mutating func look(_ now: [UInt64], nowMilliseconds: Int64) -> [Int] {
+    /// The loops that have not turned since the last look nor within the tolerance, without those that are excused.
+    mutating func look(_ now: [UInt64], excusing excused: Set<Int> = [], nowMilliseconds: Int64) -> [Int] {
         var stalled: [Int] = []
         for index in turns.indices {
             if now[index] != turns[index] {
                 turns[index] = now[index]
                 grownMilliseconds[index] = nowMilliseconds
-            } else if nowMilliseconds - grownMilliseconds[index] > Self.toleranceMilliseconds {
+            } else if nowMilliseconds - grownMilliseconds[index] > Self.toleranceMilliseconds,
+                !excused.contains(index)
+            {
                 stalled.append(index)
             }
         }

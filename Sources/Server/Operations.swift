@@ -171,7 +171,8 @@ final class Operations {
         nextBeatMilliseconds = now + Int64(interval)
         let turns = shared.counters.map { $0.turns.load(ordering: .relaxed) }
         let wasStalled = watch.isStalled
-        let stalled = watch.look(turns, nowMilliseconds: now)
+        let atDisk = shared.counters.indices.filter { shared.counters[$0].isAtDisk.load(ordering: .relaxed) }
+        let stalled = watch.look(turns, excusing: Set(atDisk), nowMilliseconds: now)
         // A loop that has served its last client at the end turns no more.
         if stalled.isEmpty || shared.isDraining.load(ordering: .relaxed) {
             notify.send(.watchdog)

@@ -93,6 +93,8 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
             shared.log?.knowsOwnPast.store(machine.knowsOwnPast, ordering: .releasing)
             obey()
             flushAll()
+            // What was taken in from peers.
+            shared.log?.bell.ringIfAsleep(shared.node.window)
             closeWhatIsDone()
             expire()
             wakeThoseWhoWait()

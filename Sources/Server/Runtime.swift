@@ -39,6 +39,7 @@ final class Runtime {
     private var threads: [Thread] = []
     private let store: Store?
     private var recovered = RecoveredPast()
+    private var pump: LogPump?
     let signals: Signals
     let poller: Poller
 
@@ -119,16 +120,10 @@ final class Runtime {
         let locks = PartitionLocks(
             replica: replica, databases: settings.databases, hashSeed: Entropy.seed, pages: source)
         let windowMemory = pages.allocateZeroed(settings.windowBytes)
-        let buffer = settings.store.map { store in
-            let keeper = store.keeper
-            return LogBuffer(extendLease: { moment in
-                do throws(StorageError) {
-                    return try keeper.renewLease(nowMilliseconds: moment, logPosition: 0)
-                } catch { LogPost.die(error, logger) }
-            })
-        }
+        let log = try settings.store.map { (store) throws(SystemError) in try makeLog(store.keeper, logger) }
         let window = Window(
-            capacity: settings.windowBytes, memory: windowMemory, start: settings.store?.windowStart ?? 0, log: buffer)
+            capacity: settings.windowBytes, memory: windowMemory, start: settings.store?.windowStart ?? 0,
+            log: log?.buffer)
         try populator.start(also: windowMemory, settings.windowBytes)
         let box = SharedBox()
         let node = Node(
@@ -141,12 +136,22 @@ final class Runtime {
             process: ProcessInterface(box, port: port, peerPort: peerPort, loopCount: settings.threads))
         var mailboxes: [Mailbox] = []
         for _ in 0..<settings.threads { mailboxes.append(try Mailbox()) }
-        var log: LogPost?
-        if let buffer, let store = settings.store { log = try LogPost(buffer, store.keeper, logger) }
         let shared = Shared(
             node: node, locks: locks, mailboxes: mailboxes, peers: try PeerPost(), log: log, stop: stop, logger: logger)
         box.fill(shared)
         return shared
+    }
+
+    private static func makeLog(_ keeper: IdentityKeeper, _ logger: Logger) throws(SystemError) -> LogPost {
+        let bell = try Bell()
+        let buffer = LogBuffer(
+            hastenReader: { bell.wakeUp.signal() },
+            extendLease: { moment in
+                do throws(StorageError) {
+                    return try keeper.renewLease(nowMilliseconds: moment, logPosition: 0)
+                } catch { LogPost.die(error, logger) }
+            })
+        return try LogPost(buffer, keeper, bell, logger)
     }
 
     /// Reads the node back from its directory; to be called before `start`.
@@ -169,6 +174,8 @@ final class Runtime {
     private func startLog() throws(SystemError) {
         guard let store, let log = shared.log else { return }
         let shared = shared
+        let pump = LogPump(shared, log, store)
+        self.pump = pump
         log.follow(FsyncPolicy(shared.node.settings))
         // No stamp is handed out that a crash would give to another write.
         do throws(StorageError) {
@@ -179,7 +186,7 @@ final class Runtime {
         threads.append(
             try Thread.start(name: "a2-log") {
                 do throws(SystemError) {
-                    try LogThread(shared, log, store).run()
+                    try LogThread(shared, log, pump).run()
                 } catch {
                     preconditionFailure("the log thread could not start: \(error)")
                 }
@@ -225,13 +232,13 @@ final class Runtime {
 
     private func startLoops() throws(SystemError) {
         for index in shared.mailboxes.indices {
-            let shared = shared
+            let (shared, pump) = (shared, pump)
             let listeners = index == 0 ? listeners : []
             threads.append(
                 try Thread.start(name: "a2-loop-\(index)") {
                     do {
                         // Made in its own thread, which alone ever sees it.
-                        try EventLoop(index: index, shared: shared, listeners: listeners).run()
+                        try EventLoop(index: index, shared: shared, pump: pump, listeners: listeners).run()
                     } catch {
                         preconditionFailure("loop \(index) could not start: \(error)")
                     }

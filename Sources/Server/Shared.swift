@@ -108,8 +108,10 @@ final class LoopCounters: Sendable {
     let blockedClients = Atomic<Int>(0)
     /// In WAIT or WAITAOF: whom the peer thread tells what has been acknowledged.
     let clientsWaiting = Atomic<Int>(0)
-    /// Clients whose replies wait for the disk: whom the log thread tells when there is more on it.
+    /// Clients whose replies wait for the disk: they are told when there is more on it.
     let repliesWithheld = Atomic<Int>(0)
+    /// It turns again when the disk has answered, which is nothing to restart the process for.
+    let isAtDisk = Atomic<Bool>(false)
     let connectionsReceived = Atomic<UInt64>(0)
     let connectionsRejected = Atomic<UInt64>(0)
     let inputBytes = Atomic<UInt64>(0)

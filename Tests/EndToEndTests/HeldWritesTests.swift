@@ -82,6 +82,28 @@ import Testing
         server.end(SIGTERM)
     }
 
+    @Test("What one turn writes may be more than the window holds: the log's reader is fetched", arguments: [1, 2])
+    func turnLargerThanWindow(threads: Int) throws {
+        let directory = try TemporaryDirectory()
+        let server = try DurableServer(
+            in: directory, ["--fsync", "always", "--window-bytes", "1mb", "--threads", "\(threads)"])
+        let value = String(repeating: "x", count: 20_000)
+        let clients = try (0..<4).map { _ in try server.connect() }
+        // Unless it is fetched it comes by itself after half a second, several times in each round.
+        let start = Date()
+        for round in 0..<60 {
+            for client in clients {
+                for key in 0..<40 { client.enqueue(["SET", "\(key)", value].map { Array($0.utf8) }) }
+                try client.flush()
+            }
+            for client in clients {
+                for _ in 0..<40 { #expect(try client.receive() == .ok, "in round \(round)") }
+            }
+        }
+        #expect(Date().timeIntervalSince(start) < 15)
+        server.end(SIGTERM)
+    }
+
     @Test("Who sets `always` is owed that from the next write on, and who takes it back is not")
     func changedWhileRunning() throws {
         let directory = try TemporaryDirectory()

@@ -16,6 +16,7 @@ import Testing
         #expect(watch.look([1, 1], nowMilliseconds: 2300).isEmpty && !watch.isStalled)
         #expect(watch.look([1, 1], nowMilliseconds: 2600) == [0])
         #expect(watch.look([2, 1], nowMilliseconds: 9000) == [1])
+        #expect(watch.look([2, 1], excusing: [1], nowMilliseconds: 10_000) == [0])
     }
 
     @Test("What comes often is logged at once, then once an interval with how many were withheld")

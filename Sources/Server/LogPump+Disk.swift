@@ -1,4 +1,4 @@
-/// What the log thread has of the disk: when it syncs, what a full disk and a slow one hold up, and what INFO is told.
+/// What the log's pump has of the disk: when it syncs, what a full disk and a slow one hold up, and what INFO is told.
 import Base
 import Commands
 import Engine
@@ -8,7 +8,7 @@ import Replication
 import Storage
 import Synchronization
 
-extension LogThread {
+extension LogPump {
     private static var syncMilliseconds: Int64 { 1000 }
     /// With the policy `no` snapshots still want to know what is on the disk,
     private static var lazySyncMilliseconds: Int64 { 10_000 }
@@ -16,31 +16,32 @@ extension LogThread {
     /// it has renamed.
     private static var lazySyncMillisecondsWithPeers: Int64 { 2000 }
 
+    /// Measured with syncs made slower: where they take this long it is the same whether the loop waits for the disk or
+    /// wakes a thread that does.
+    private static var quickSyncMicroseconds: Int64 { 1000 }
+
     // MARK: Syncing
 
-    func syncIfDue() throws(StorageError) {
+    /// `telling` is the loop that asks, and needs not be told.
+    func syncIfDue(atOnce: Bool, telling: Int?) throws(StorageError) {
         guard writer.durablePosition < writer.endPosition else {
-            if post.buffer.durablePosition < writtenPosition { noteDurable() }
-            wantsSync = false
+            if post.buffer.durablePosition < writtenPosition { noteDurable(telling: telling) }
             return
         }
-        let now = SystemClock.monotonicMilliseconds
-        let isDue: Bool
-        if post.buffer.isSynchronous.load(ordering: .relaxed) || wantsSync || isEnding {
-            isDue = true
-        } else {
-            isDue = now - lastSyncMilliseconds >= syncPauseMilliseconds
-        }
-        guard isDue else { return }
         let start = SystemClock.monotonicNanoseconds
+        let now = Int64(start / 1_000_000)
+        let isDue =
+            atOnce || post.buffer.isSynchronous.load(ordering: .relaxed)
+            || now - lastSyncMilliseconds >= syncPauseMilliseconds
+        guard isDue else { return }
         try writer.sync()
         lastSyncMilliseconds = now
-        wantsSync = false
         let took = (SystemClock.monotonicNanoseconds - start) / 1000
         counts.syncs &+= 1
         counts.lastSyncMicroseconds = took
         counts.slowestSyncMicroseconds = max(counts.slowestSyncMicroseconds, took)
-        noteDurable()
+        isDiskQuick.store(took < Self.quickSyncMicroseconds, ordering: .relaxed)
+        noteDurable(telling: telling)
     }
 
     private var syncPauseMilliseconds: Int64 {
@@ -50,15 +51,13 @@ extension LogThread {
     }
 
     /// Tells everybody who waits for the disk.
-    func noteDurable() {
+    func noteDurable(telling: Int?) {
         post.durableEnd.store(writer.durablePosition, ordering: .releasing)
         post.buffer.noteDurable(upTo: writtenPosition)
         post.unsyncedSinceMilliseconds.store(0, ordering: .relaxed)
         atomicMemoryFence(ordering: .sequentiallyConsistent)
+        tellLoops(but: telling)
         for (index, counters) in shared.counters.enumerated() {
-            if counters.repliesWithheld.load(ordering: .sequentiallyConsistent) > 0 {
-                shared.mailboxes[index].post(.logDurable)
-            }
             if counters.clientsWaiting.load(ordering: .sequentiallyConsistent) > 0 {
                 shared.mailboxes[index].post(.peersAcknowledged)
             }
