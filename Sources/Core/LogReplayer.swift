@@ -29,9 +29,11 @@ public enum ReplayFailure: Error, Equatable, CustomStringConvertible {
 }
 
 public struct LogReplayer<Lending: PartitionLending>: ~Copyable {
+    /// The first, because ThreadSanitizer takes the first word of this struct for what changes when the context does; if
+    /// that were the node, it would see a race between those who work at once.
+    private let context: UnsafeMutablePointer<ExecutionContext>
     private let node: Node
     private let partitions: PartitionArray
-    private let context: UnsafeMutablePointer<ExecutionContext>
     private let clusterKey: (UInt64, UInt64)
     /// Partitions whose number leaves `share` when divided by `shareCount` are this one's.
     private let share: Int
