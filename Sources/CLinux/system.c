@@ -142,6 +142,8 @@ int a2_thread_give_way(void) {
     return result < 0 ? result : RETRY(setpriority(PRIO_PROCESS, 0, 10));
 }
 
+int a2_thread_yield(void) { return RETRY(sched_yield()); }
+
 // The kernel keeps 15 bytes of a name and refuses longer ones.
 int a2_thread_set_name(const char *name) {
     char kept[16];

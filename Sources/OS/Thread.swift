@@ -63,6 +63,10 @@ public final class Thread: Sendable {
     /// refuses, they share as before.
     public static func giveWay() { _ = a2_thread_give_way() }
 
+    /// Whoever waits for the calling thread's core goes first. Called before it takes a lock that others want, it is not
+    /// likely to lose the core with the lock in its hands.
+    public static func yield() { _ = a2_thread_yield() }
+
     /// The cores this process may run on.
     public static var coreCount: Int { Int(a2_core_count()) }
 }

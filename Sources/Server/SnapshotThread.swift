@@ -99,6 +99,8 @@ final class SnapshotThread {
             try walk.write(partition) { (bytes, isSlice) throws(StorageError) in
                 if isSlice { try? digest.add(slice: bytes, databases: shared.node.databaseCount) }
                 try writer.append(partition: partition, bytes)
+                // The partition's lock comes next, and whoever has to wait for that waits for this thread's core, too.
+                Thread.yield()
             }
             try writer.end(partition: partition)
         }

@@ -134,6 +134,7 @@ int a2_thread_set_core(int core);
 int a2_thread_set_precise_timers(void);
 // This thread leaves the cores to others that want them, and gets what they leave and a little.
 int a2_thread_give_way(void);
+int a2_thread_yield(void);
 // The cores this process may run on.
 int a2_core_count(void);
 // Sleeps while *word == expected; wakes one sleeper.
