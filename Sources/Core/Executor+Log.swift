@@ -12,6 +12,7 @@ extension Executor {
     /// What is too large for the ring stands beside it.
     func enter(_ kind: Window.Kind, _ head: ByteView, _ body: ByteView) {
         guard node.window.log != nil else { return }
+        context.pointee.logEntriesWritten &+= 1
         if head.count + body.count <= min(node.window.frameBytesMax, 1 << 20) {
             return node.window.append(head, body, kind)
         }

@@ -25,6 +25,8 @@ public struct ExecutionContext: ~Copyable {
     public var expiredKeys: UInt64 = 0
     public var evictedKeys: UInt64 = 0
     public var framesWritten: UInt64 = 0
+    /// Into the log, besides frames: what came from peers, and what happened to the node.
+    public var logEntriesWritten: UInt64 = 0
     public var frameBytes: UInt64 = 0
 
     /// Where a value is put together that is stored in another form than it is shown.

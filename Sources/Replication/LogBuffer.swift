@@ -1,4 +1,4 @@
-/// The log's side of the window: how far its one reader has come, and what stands beside the ring.
+/// The log's side of the window: how far it has been read, and what stands beside the ring.
 ///
 /// Peers may fall behind the window; the log must not, because what it has not read would be lost. Clients are held
 /// back long before the ring is full of unread entries; whoever writes all the same waits here for room.
@@ -27,7 +27,7 @@ public final class LogBuffer: Sendable {
     private let besideBytes = Atomic<Int>(0)
     private let beside = Guarded<[(position: UInt64, body: LargeBody)]>([])
     private let places = Guarded<LogPlaces>(LogPlaces())
-    /// Called again and again by a writer who waits for room, in the middle of what he does: nobody else may know.
+    /// Called again and again by a writer who waits for room in the middle of what he does: somebody has to read.
     private let hastenReader: (@Sendable () -> Void)?
     /// Returns how far the lease goes once the disk knows that it goes beyond this time.
     private let extendLease: (@Sendable (Int64) -> Int64)?

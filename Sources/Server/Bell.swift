@@ -10,20 +10,22 @@ final class Bell: Sendable {
 
     init() throws(SystemError) { wakeUp = try WakeUp() }
 
-    /// Called by a loop at the end of each turn: one load while the thread is awake or wants nothing.
+    /// Called at the end of a turn in which something may have been written: one load while the thread is awake or wants
+    /// nothing. It is not woken for what somebody else has seen to, up to `donePosition`.
     @inline(__always)
-    func ringIfAsleep(_ window: Window) {
+    func ringIfAsleep(_ window: Window, besides donePosition: @autoclosure () -> UInt64 = 0) {
         #if !arch(x86_64)
             // The entries of this turn before the load; on x86 reserving space in the window has seen to that.
             atomicMemoryFence(ordering: .sequentiallyConsistent)
         #endif
-        if isAsleep.load(ordering: .relaxed) { ring(window) }
+        if isAsleep.load(ordering: .relaxed) { ring(window, besides: donePosition()) }
     }
 
     @inline(never)
-    private func ring(_ window: Window) {
-        guard window.end != seenPosition.load(ordering: .relaxed) else { return }
-        // Of several loops one rings.
+    private func ring(_ window: Window, besides donePosition: UInt64) {
+        let end = window.end
+        guard end != seenPosition.load(ordering: .relaxed), end != donePosition else { return }
+        // Of several threads one rings.
         if isAsleep.exchange(false, ordering: .acquiringAndReleasing) { wakeUp.signal() }
     }
 

@@ -47,18 +47,23 @@ extension EventLoop {
         // From here on whoever has more on the disk tells this loop.
         counters.repliesWithheld.store(withheld.count, ordering: .sequentiallyConsistent)
         atomicMemoryFence(ordering: .sequentiallyConsistent)
+        let end = node.window.end
         if let pump, pump.isDiskQuick.load(ordering: .relaxed), node.diskGate == nil {
             counters.isAtDisk.store(true, ordering: .relaxed)
             pump.commit(for: index)
-            counters.isAtDisk.store(false, ordering: .relaxed)
+            // Seen by the watchdog in the other order.
+            LoopCounters.bump(counters.turns, 1)
+            counters.isAtDisk.store(false, ordering: .releasing)
         } else {
-            shared.log?.bell.ringIfAsleep(node.window)
+            shared.log?.ringIfAsleep(node.window)
         }
         sendWithheld()
+        // Another was at the disk, and brought there what was waited for, but not what this turn wrote for nobody.
+        if withheld.isEmpty, let log = shared.log, log.buffer.durablePosition < end { log.ringIfAsleep(node.window) }
     }
 
     /// What waited for no more than the disk has now.
-    private func sendWithheld() {
+    func sendWithheld() {
         var waiting = 0
         for position in withheld.indices {
             let slot = withheld[position]

@@ -32,7 +32,7 @@ extension EventLoop {
         if pausedUntil > 0, pausedUntil <= now {
             _ = shared.pausedUntil.compareExchange(expected: pausedUntil, desired: 0, ordering: .relaxed)
         }
-        if index == 0 { shared.log?.lookAtAge(now) }
+        shared.log?.lookAtAge(now)
         if pausedUntil <= now, !holdsWrites, !held.isEmpty { resumePaused() }
         lookAfterHeld()
         if limits.idleSecondsMax > 0 { closeIdle(now) }

@@ -3,7 +3,7 @@
 /// A turn is read all, execute all, write all: every ready socket is read, what arrived is executed, and only
 /// then the replies go out, so that a turn's work shares warm caches and nobody waits for a send that another
 /// client caused. Between turns the loop gives slices to walks under way and to the upkeep of its partitions.
-/// Nothing here may block.
+/// Nothing here may block, but for the sync of the log that its clients wait for: see `LogPump`.
 import Base
 import Commands
 import Core
@@ -91,6 +91,8 @@ final class EventLoop {
             let count = awaitEvents()
             readClock()
             lookAtLog()
+            // What another has brought to the disk does not wait for what this turn will write.
+            if !withheld.isEmpty { sendWithheld() }
             LoopCounters.bump(counters.turns, 1)
             for position in 0..<count { take(poller[position]) }
             if !unread.isEmpty { receiveRest() }
@@ -100,7 +102,7 @@ final class EventLoop {
             if !walking.isEmpty { stepWalks() }
             flushScheduled()
             shared.peers.bell.ringIfAsleep(node.window)
-            if withheld.isEmpty { shared.log?.bell.ringIfAsleep(node.window) } else { seeToWithheld() }
+            if withheld.isEmpty { shared.log?.ringIfAsleep(node.window) } else { seeToWithheld() }
             if !doomed.isEmpty { closeDoomed() }
             if steadyMilliseconds >= upkeep.nextTickMilliseconds { tick() }
             if upkeep.isBehind { continueUpkeep() }

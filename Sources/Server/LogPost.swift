@@ -58,6 +58,10 @@ final class LogPost: Sendable {
         snapshots = try SnapshotPost()
     }
 
+    /// By whoever may have written. What is on the disk already is no reason to wake anybody.
+    @inline(__always)
+    func ringIfAsleep(_ window: Window) { bell.ringIfAsleep(window, besides: buffer.durablePosition) }
+
     func post(_ request: Request) {
         requests.withLock { $0.append(request) }
         bell.wakeUp.signal()
@@ -107,8 +111,8 @@ final class LogPost: Sendable {
     // MARK: Holding writes back
 
     /// Ahead of the clocks of all partitions, which peers may have driven ahead of this machine's. Nobody is waited for:
-    /// who holds a partition may be waiting for the log thread to make room in the ring. False where one was held, whose
-    /// clock is to be looked at a little later.
+    /// who holds a partition may be waiting for room in the ring, for which the pump has to be turned. False where one was
+    /// held, whose clock is to be looked at a little later.
     func renewLease(_ shared: Shared, logPosition: UInt64, _ now: Int64) throws(StorageError) -> Bool {
         var latest = now
         var hasSeenAll = true
@@ -125,8 +129,8 @@ final class LogPost: Sendable {
     }
 
     /// By every loop in every turn, before it runs a request. At half of the ring: what is under way when it is noticed
-    /// fits into the other half. At the end of the lease: the log thread may be what stands still, and a stamp behind it
-    /// may be given again after a crash.
+    /// fits into the other half. At the end of the lease: the disk may stand still, and a stamp behind it may be given
+    /// again after a crash.
     @inline(__always)
     func mustHold(_ window: Window, nowMilliseconds: Int64) -> Bool {
         if nowMilliseconds >= buffer.leaseMilliseconds {
@@ -137,7 +141,7 @@ final class LogPost: Sendable {
         return holdsWrites.load(ordering: .relaxed)
     }
 
-    /// The log thread lets go; it may be asleep, with a clock that has been set forward since.
+    /// The log thread renews it; it may be asleep, with a clock that has been set forward since.
     @inline(never)
     private func holdForLease() {
         if !holdsWrites.exchange(true, ordering: .sequentiallyConsistent) { bell.wakeUp.signal() }
@@ -145,7 +149,7 @@ final class LogPost: Sendable {
 
     func isBehind(_ window: Window) -> Bool { buffer.backlogBytes(end: window.end) > window.capacity / 2 }
 
-    /// By a loop, because the log thread may be what stands still.
+    /// By every loop, because whoever is at the disk may stand still there.
     func lookAtAge(_ steadyMilliseconds: Int64) {
         if isTooOld(steadyMilliseconds) { holdsWrites.store(true, ordering: .relaxed) }
     }

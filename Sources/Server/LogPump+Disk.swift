@@ -22,10 +22,9 @@ extension LogPump {
 
     // MARK: Syncing
 
-    /// `telling` is the loop that asks, and needs not be told.
-    func syncIfDue(atOnce: Bool, telling: Int?) throws(StorageError) {
+    func syncIfDue(atOnce: Bool) throws(StorageError) {
         guard writer.durablePosition < writer.endPosition else {
-            if post.buffer.durablePosition < writtenPosition { noteDurable(telling: telling) }
+            if post.buffer.durablePosition < writtenPosition { noteDurable() }
             return
         }
         let start = SystemClock.monotonicNanoseconds
@@ -41,29 +40,13 @@ extension LogPump {
         counts.lastSyncMicroseconds = took
         counts.slowestSyncMicroseconds = max(counts.slowestSyncMicroseconds, took)
         isDiskQuick.store(took < Self.quickSyncMicroseconds, ordering: .relaxed)
-        noteDurable(telling: telling)
+        noteDurable()
     }
 
     private var syncPauseMilliseconds: Int64 {
         if !post.syncsLazily.load(ordering: .relaxed) { return Self.syncMilliseconds }
         let hasPeers = shared.peers.linkCount.load(ordering: .relaxed) > 0
         return hasPeers ? Self.lazySyncMillisecondsWithPeers : Self.lazySyncMilliseconds
-    }
-
-    /// Tells everybody who waits for the disk.
-    func noteDurable(telling: Int?) {
-        post.durableEnd.store(writer.durablePosition, ordering: .releasing)
-        post.buffer.noteDurable(upTo: writtenPosition)
-        post.unsyncedSinceMilliseconds.store(0, ordering: .relaxed)
-        atomicMemoryFence(ordering: .sequentiallyConsistent)
-        tellLoops(but: telling)
-        for (index, counters) in shared.counters.enumerated() {
-            if counters.clientsWaiting.load(ordering: .sequentiallyConsistent) > 0 {
-                shared.mailboxes[index].post(.peersAcknowledged)
-            }
-        }
-        // What peers wait for: frames under `fsync always`, and the word that theirs are on this disk.
-        if shared.peers.linkCount.load(ordering: .relaxed) > 0 { shared.peers.wakeUp.signal() }
     }
 
     // MARK: A disk that is full, a disk that is slow
@@ -99,7 +82,7 @@ extension LogPump {
         publish(now)
     }
 
-    /// What was held back because this thread was behind.
+    /// What was held back because the log was behind.
     func letWritesGoOn() {
         guard post.holdsWrites.load(ordering: .relaxed) else { return }
         let hasLease = SystemClock.wallMilliseconds < post.buffer.leaseMilliseconds

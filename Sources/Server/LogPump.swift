@@ -39,12 +39,17 @@ final class LogPump: @unchecked Sendable {
     private(set) var lastWriteMilliseconds: Int64 = 0
     var lastSyncMilliseconds: Int64 = 0
     var nextRoomMilliseconds: Int64 = 0
+    private var nextFlushMilliseconds: Int64 = 0
     var nextReportMilliseconds: Int64 = 0
+    /// There is more on the disk than has been told.
+    private var hasNews = false
     /// The end has been marked as clean: nothing comes behind it.
     private var isFinished = false
     var counts = PersistenceReport()
 
     private static let batchBytesMax = 1 << 20
+    /// Between tries to write a batch for which there was no room.
+    private static let roomlessMilliseconds: Int64 = 50
 
     init(_ shared: Shared, _ post: LogPost, _ store: Store) {
         self.shared = shared
@@ -72,11 +77,25 @@ final class LogPump: @unchecked Sendable {
     }
 
     /// By the log thread.
-    func turn(_ requests: [LogPost.Request], isEnding: Bool) throws(StorageError) -> Rest {
+    func turn(_ requests: [LogPost.Request], isEnding: Bool) -> Rest {
         lock.lock()
         defer { leave(for: nil) }
         // Pauses go by a clock that nobody sets.
         let now = SystemClock.monotonicMilliseconds
+        do throws(StorageError) {
+            try obey(requests, isEnding: isEnding, now)
+        } catch {
+            // Before anybody else comes in and finds only that the log is closed.
+            post.die(error)
+        }
+        letWritesGoOn()
+        if now >= nextReportMilliseconds { publish(now) }
+        return Rest(
+            position: position, hasBatch: !batch.isEmpty, hasOpenGroup: openGroups > 0,
+            hasUnsynced: writer.durablePosition < writer.endPosition, lastWriteMilliseconds: lastWriteMilliseconds)
+    }
+
+    private func obey(_ requests: [LogPost.Request], isEnding: Bool, _ now: Int64) throws(StorageError) {
         var wantsSync = isEnding
         for request in requests {
             switch request {
@@ -90,25 +109,27 @@ final class LogPump: @unchecked Sendable {
         }
         try lookForRoom(now)
         try writeAll(now)
-        try syncIfDue(atOnce: wantsSync, telling: nil)
-        letWritesGoOn()
-        if now >= nextReportMilliseconds { publish(now) }
-        return Rest(
-            position: position, hasBatch: !batch.isEmpty, hasOpenGroup: openGroups > 0,
-            hasUnsynced: writer.durablePosition < writer.endPosition, lastWriteMilliseconds: lastWriteMilliseconds)
+        try syncIfDue(atOnce: wantsSync)
     }
 
-    /// By a loop whose replies wait: all that is in the window goes to the disk. Returns at once where another sees to
-    /// that, who tells the loop when it can come again.
+    /// By a loop whose replies wait: all that is whole in the window now goes to the disk. Returns at once where another
+    /// is here, who tells the loop when he leaves.
     func commit(for loop: Int) {
         guard tryEnter() else { return }
         defer { leave(for: loop) }
         if isFinished { return }
         let now = SystemClock.monotonicMilliseconds
+        // What others write from here on they see to themselves.
+        let end = window.end
         do throws(StorageError) {
             try lookForRoom(now)
-            try writeAll(now)
-            try syncIfDue(atOnce: true, telling: loop)
+            // What somebody was just writing before this loop did is whole after a sync.
+            for _ in 0..<2 where writtenPosition < end {
+                try writeAll(upTo: end, now)
+                try syncIfDue(atOnce: true)
+            }
+            // What was written before the policy was this one.
+            try syncIfDue(atOnce: true)
         } catch {
             post.die(error)
         }
@@ -117,14 +138,18 @@ final class LogPump: @unchecked Sendable {
     }
 
     /// By the log thread, as the last.
-    func finish() throws(StorageError) -> UInt64 {
+    func finish() -> UInt64 {
         lock.lock()
         defer { leave(for: nil) }
-        let end = try writer.finishCleanly()
-        isFinished = true
-        noteDurable(telling: nil)
-        publish(SystemClock.monotonicMilliseconds)
-        return end
+        do throws(StorageError) {
+            let end = try writer.finishCleanly()
+            isFinished = true
+            noteDurable()
+            publish(SystemClock.monotonicMilliseconds)
+            return end
+        } catch {
+            post.die(error)
+        }
     }
 
     private func tryEnter() -> Bool {
@@ -135,35 +160,55 @@ final class LogPump: @unchecked Sendable {
         return lock.tryLock()
     }
 
+    /// Others are told behind the lock: who is woken comes here next. `loop` looks for itself.
     private func leave(for loop: Int?) {
+        let hasNews = hasNews
+        self.hasNews = false
         lock.unlock()
         atomicMemoryFence(ordering: .sequentiallyConsistent)
-        if isWanted.load(ordering: .sequentiallyConsistent) {
-            isWanted.store(false, ordering: .sequentiallyConsistent)
-            tellLoops(but: loop)
-        }
+        let isWanted = isWanted.load(ordering: .sequentiallyConsistent)
+        // Before they are told, so that whoever comes now is told by the next.
+        if isWanted { self.isWanted.store(false, ordering: .sequentiallyConsistent) }
+        if hasNews || isWanted { tellLoops(but: loop) }
+        if hasNews { tellThoseWhoWaitForPeers() }
     }
 
     /// Those with replies that wait look again at what is on the disk.
-    func tellLoops(but telling: Int?) {
+    private func tellLoops(but loop: Int?) {
         for (index, counters) in shared.counters.enumerated()
-        where index != telling && counters.repliesWithheld.load(ordering: .sequentiallyConsistent) > 0 {
+        where index != loop && counters.repliesWithheld.load(ordering: .sequentiallyConsistent) > 0 {
             shared.mailboxes[index].post(.logDurable)
         }
     }
 
+    /// WAITAOF, and what peers wait for: frames under `fsync always`, and the word that theirs are on this disk.
+    private func tellThoseWhoWaitForPeers() {
+        for (index, counters) in shared.counters.enumerated()
+        where counters.clientsWaiting.load(ordering: .sequentiallyConsistent) > 0 {
+            shared.mailboxes[index].post(.peersAcknowledged)
+        }
+        if shared.peers.linkCount.load(ordering: .relaxed) > 0 { shared.peers.wakeUp.signal() }
+    }
+
+    /// Everything that has been written is on the disk.
+    func noteDurable() {
+        post.durableEnd.store(writer.durablePosition, ordering: .releasing)
+        post.buffer.noteDurable(upTo: writtenPosition)
+        post.unsyncedSinceMilliseconds.store(0, ordering: .relaxed)
+        hasNews = true
+    }
+
     // MARK: Writing
 
-    /// Everything that is in the window, in batches. Leaves the last where the disk has no room for it, or where a
-    /// transaction is still being entered.
-    private func writeAll(_ now: Int64) throws(StorageError) {
+    /// Everything that is in the window before `end`, in batches. Leaves the last where the disk has no room for it, or
+    /// where a transaction is still being entered.
+    private func writeAll(upTo end: UInt64 = .max, _ now: Int64) throws(StorageError) {
         if try !flushWhole(now) { return }
-        while let entry = window.entryForLog(at: position) {
+        while position < end, let entry = window.entryForLog(at: position) {
             if let kind = LogRecordKind(entry.kind)?.rawValue {
                 if let beside = post.buffer.takeBeside(position) {
-                    if try !flushWhole(now) {
-                        preconditionFailure("a log entry beside the window that found no room")
-                    }
+                    // By itself, if there is room for what came before it.
+                    _ = try flushWhole(now)
                     try take(entry.length, kind, beside)
                 } else {
                     LogEntry.appendHead(kind: kind, length: entry.length, into: &batch)
@@ -194,12 +239,15 @@ final class LogPump: @unchecked Sendable {
 
     /// Returns whether there was room.
     private func flush(_ now: Int64) throws(StorageError) -> Bool {
+        if now < nextFlushMilliseconds { return false }
         writer.writesAhead = post.buffer.isSynchronous.load(ordering: .relaxed)
         do throws(StorageError) {
             try writer.append(batch.view, entryCount: batchEntries, unixMilliseconds: SystemClock.wallMilliseconds)
         } catch {
             guard error.isFull else { throw error }
             noteFull(error, now)
+            // A writer who waits for room in the window would have it tried all the time.
+            nextFlushMilliseconds = now + Self.roomlessMilliseconds
             return false
         }
         batch.removeAll()

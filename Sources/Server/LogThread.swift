@@ -16,6 +16,8 @@ final class LogThread {
     let poller: Poller
     private var nextLeaseMilliseconds: Int64 = 0
     private var lastSavingMilliseconds: Int64 = 0
+    /// A partition was held when the lease was renewed: its clock is to be looked at soon.
+    private var hasMissedPartition = false
     private var isEnding = false
 
     /// While there is something to write: longer pauses make larger batches.
@@ -41,7 +43,7 @@ final class LogThread {
                 if isEnding, rest.position == shared.node.window.end, !rest.hasBatch { break }
                 if !isEnding { sleep(rest) }
             }
-            let end = try pump.finish()
+            let end = pump.finish()
             // Who still asks for its past has to ask again.
             post.keeper.note(post.buffer.placesNow.sample)
             if post.knowsOwnPast.load(ordering: .acquiring) { try post.keeper.markClean(logPosition: end) }
@@ -56,7 +58,7 @@ final class LogThread {
         let now = SystemClock.monotonicMilliseconds
         // The pump may be turned meanwhile: nobody's replies wait for this.
         try renewLease(now)
-        let rest = try pump.turn(requests, isEnding: isEnding)
+        let rest = pump.turn(requests, isEnding: isEnding)
         askForSnapshot(now)
         return rest
     }
@@ -65,9 +67,9 @@ final class LogThread {
         let isOver = SystemClock.wallMilliseconds >= post.buffer.leaseMilliseconds
         guard now >= nextLeaseMilliseconds || isOver else { return }
         post.keeper.note(post.buffer.placesNow.sample)
-        let hasSeenAll = try post.renewLease(
+        hasMissedPartition = try !post.renewLease(
             shared, logPosition: post.durableEnd.load(ordering: .acquiring), SystemClock.wallMilliseconds)
-        nextLeaseMilliseconds = now + (hasSeenAll ? Self.leaseCheckMilliseconds : Self.leaseRetryMilliseconds)
+        nextLeaseMilliseconds = now + (hasMissedPartition ? Self.leaseRetryMilliseconds : Self.leaseCheckMilliseconds)
     }
 
     /// When the log has grown by what the settings say, and by the size of the last snapshot.
@@ -87,19 +89,23 @@ final class LogThread {
     }
 
     private func sleep(_ rest: LogPump.Rest) {
-        // Its rest is a moment away, and may be waiting for room.
-        if rest.hasOpenGroup { return }
-        if rest.hasBatch {
-            _ = poller.wait(timeoutMilliseconds: 50)
-            return
-        }
+        // Its rest is a moment away; where that waits for room, it says so.
+        if rest.hasOpenGroup { return pause(milliseconds: 1) }
+        if rest.hasBatch { return pause(milliseconds: 50) }
         let hasWritten = SystemClock.monotonicMilliseconds - rest.lastWriteMilliseconds < 200
-        if rest.hasUnsynced || hasWritten, !post.buffer.isSynchronous.load(ordering: .relaxed) {
-            _ = poller.wait(timeoutMilliseconds: hasWritten ? Self.paceMilliseconds : 50)
+        let isSynchronous = post.buffer.isSynchronous.load(ordering: .relaxed)
+        if rest.hasUnsynced || hasWritten, !isSynchronous {
+            return pause(milliseconds: hasWritten ? Self.paceMilliseconds : 50)
+        }
+        guard post.bell.arm(shared.node.window, seen: rest.position) else {
+            // The loops see to it by themselves, and this thread would be in their way.
+            if isSynchronous, pump.isDiskQuick.load(ordering: .relaxed) { pause(milliseconds: 1) }
             return
         }
-        guard post.bell.arm(shared.node.window, seen: rest.position) else { return }
-        _ = poller.wait(timeoutMilliseconds: 500)
+        pause(milliseconds: hasMissedPartition ? Int(Self.leaseRetryMilliseconds) : 500)
         post.bell.disarm()
     }
+
+    /// Unless somebody asks for something, or waits for room in the window.
+    private func pause(milliseconds: Int) { _ = poller.wait(timeoutMilliseconds: milliseconds) }
 }

@@ -50,7 +50,7 @@ enum Message: Sendable {
     case configurationRewritten(ClientAddress, failure: String?)
     /// Peers have acknowledged more: look after the clients that wait for that.
     case peersAcknowledged
-    /// The log is durable up to more: send the replies that wait for that.
+    /// The log may be durable up to more: send the replies that wait for that, or see to it.
     case logDurable
     /// The snapshot a client waits for is there, or what went wrong.
     case saved(ClientAddress, failure: String?)

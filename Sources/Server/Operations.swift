@@ -120,7 +120,8 @@ final class Operations {
             ])
     }
 
-    /// CONFIG REWRITE for everybody who has asked for it. Here, because a loop may not wait for a disk.
+    /// CONFIG REWRITE for everybody who has asked for it. Here, because a loop does not wait for a disk
+    /// whose answer its clients do not wait for.
     func rewriteConfiguration() {
         for asker in shared.takeRewriteRequests() {
             shared.mailboxes[asker.loop].post(.configurationRewritten(asker, failure: rewriteOnce()))
@@ -169,9 +170,10 @@ final class Operations {
         guard let interval = notify.watchdogIntervalMilliseconds, notify.isSupervised else { return nil }
         if now < nextBeatMilliseconds { return nextBeatMilliseconds }
         nextBeatMilliseconds = now + Int64(interval)
+        // Before the turns: who is back has turned.
+        let atDisk = shared.counters.indices.filter { shared.counters[$0].isAtDisk.load(ordering: .acquiring) }
         let turns = shared.counters.map { $0.turns.load(ordering: .relaxed) }
         let wasStalled = watch.isStalled
-        let atDisk = shared.counters.indices.filter { shared.counters[$0].isAtDisk.load(ordering: .relaxed) }
         let stalled = watch.look(turns, excusing: Set(atDisk), nowMilliseconds: now)
         // A loop that has served its last client at the end turns no more.
         if stalled.isEmpty || shared.isDraining.load(ordering: .relaxed) {

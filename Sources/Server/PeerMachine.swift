@@ -26,6 +26,8 @@ protocol PeerMachine: ~Copyable {
     mutating func takeActions() -> [PeerAction]
     /// What it has asked for of the log.
     mutating func logRead(link: Int, _ outcome: LogReadOutcome, _ now: Moment)
+    /// What it has written into the log so far.
+    var logEntriesWritten: UInt64 { get }
     /// Whether it is sure of all that it ever wrote.
     var knowsOwnPast: Bool { get }
     /// How much later than it came what comes over this link is to be received: A2.LINK DELAY.
@@ -36,5 +38,6 @@ extension PeerMachine where Self: ~Copyable {
     func deliveryDelayMilliseconds(link: Int) -> Int { 0 }
     func noteSent(link: Int, byteCount: Int) {}
     var knowsOwnPast: Bool { true }
+    var logEntriesWritten: UInt64 { 0 }
     mutating func logRead(link: Int, _ outcome: LogReadOutcome, _ now: Moment) {}
 }

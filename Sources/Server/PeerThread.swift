@@ -46,6 +46,7 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
     var nextLink = 1
     var now: Moment
     /// Something has happened since the machine's last turn.
+    private var logEntriesSeen: UInt64 = 0
     var needsTurn = true
     /// Accepting has failed for want of descriptors: until then nobody is listened to.
     var deafUntilMilliseconds: Int64?
@@ -93,14 +94,20 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
             shared.log?.knowsOwnPast.store(machine.knowsOwnPast, ordering: .releasing)
             obey()
             flushAll()
-            // What was taken in from peers.
-            shared.log?.bell.ringIfAsleep(shared.node.window)
+            ringForLog()
             closeWhatIsDone()
             expire()
             wakeThoseWhoWait()
             if let endMilliseconds, sockets.isEmpty || now.monotonicMilliseconds >= endMilliseconds { return }
             sleep(until: wanted, windowSeen: seen)
         }
+    }
+
+    /// Where something was taken in from peers; the loops see to what they write.
+    private func ringForLog() {
+        guard machine.logEntriesWritten != logEntriesSeen else { return }
+        logEntriesSeen = machine.logEntriesWritten
+        shared.log?.ringIfAsleep(shared.node.window)
     }
 
     private func sleep(until wantedMilliseconds: Int64, windowSeen: UInt64) {

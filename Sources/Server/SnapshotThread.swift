@@ -96,6 +96,7 @@ final class SnapshotThread {
             number, start: start, databases: shared.node.databaseCount, replica: origin.replica, now)
         for partition in 0..<Slots.partitionCount {
             if log.snapshots.isEnding { break }
+            Thread.yield()
             try walk.write(partition) { (bytes, isSlice) throws(StorageError) in
                 if isSlice { try? digest.add(slice: bytes, databases: shared.node.databaseCount) }
                 try writer.append(partition: partition, bytes)

@@ -251,7 +251,7 @@ final class Store: Sendable {
 
     // MARK: Writing
 
-    /// For the log thread, which alone writes from then on.
+    /// For the log's pump, through which alone is written from then on.
     func takeWriter() -> LogWriter<SystemDisk> {
         let taken = writing.withLock { $0.writer.take() }
         guard let taken else { preconditionFailure("the log's writer is taken twice, or before the log was read") }

@@ -82,6 +82,65 @@ import Testing
         server.end(SIGTERM)
     }
 
+    @Test("With `always` a disk that does not answer holds back every reply, and the watchdog does not mind")
+    func hangingSync() throws {
+        let directory = try TemporaryDirectory()
+        let manager = try NotifySocket(in: directory)
+        let still = directory.file("still")
+        let server = try DurableServer(
+            in: directory, ["--fsync", "always", "--threads", "2"],
+            environment: [
+                "LD_PRELOAD": try Shim.still.build(in: directory), "STILL_SYNC_WHILE": still,
+                "NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000",
+            ])
+        let clients = try (0..<4).map { _ in try server.connect() }
+        for client in clients { #expect(try client.call("INCR", "counter").integerValue != nil) }
+        _ = try directory.write("", to: "still")
+        for client in clients {
+            client.enqueue(["INCR", "counter"].map { Array($0.utf8) })
+            try client.flush()
+        }
+        // Long enough for a loop that stands still to be missed.
+        #expect(manager.hears("WATCHDOG=1", count: manager.messages.count + 12))
+        for client in clients { #expect(client.takeAvailable().isEmpty) }
+        #expect(!server.process.output.contains("loops stand still"))
+
+        try FileManager.default.removeItem(atPath: still)
+        var seen: [Int64] = []
+        for client in clients {
+            client.timeoutSeconds = 20
+            seen.append(try #require(try client.receive().integerValue))
+        }
+        #expect(seen.sorted() == [5, 6, 7, 8])
+        // The disk was slow a moment ago, and is quick again.
+        for number in 9..<40 { #expect(try clients[number % 4].call("INCR", "counter") == .integer(Int64(number))) }
+        server.end(SIGKILL)
+        let restarted = try DurableServer(in: directory)
+        #expect(try restarted.connect().call("GET", "counter").string == "39")
+        restarted.end(SIGTERM)
+    }
+
+    @Test("With `always` what a peer has sent goes to the disk when it comes, not at the next tick")
+    func peersFrames() throws {
+        let (directory, peerDirectory) = (try TemporaryDirectory(), try TemporaryDirectory())
+        let peerPort = try ServerProcess.freePort()
+        let peer = try DurableServer(
+            in: peerDirectory, ["--fsync", "always", "--peer-port", "\(peerPort)", "--node-id", "1"])
+        let server = try DurableServer(
+            in: directory, ["--fsync", "always", "--node-id", "2", "--peer", "127.0.0.1:\(peerPort)"])
+        let client = try server.connect()
+        #expect(try poll(forSeconds: 20) { try client.call("SET", "writable", "1") == .ok })
+        let start = Date()
+        for _ in 0..<100 {
+            #expect(try client.call("INCR", "counter").integerValue != nil)
+            #expect(try client.call("WAITAOF", "1", "1", "5000") == .array([.integer(1), .integer(1)]))
+        }
+        // Ten ticks a second would make it ten seconds.
+        #expect(Date().timeIntervalSince(start) < 5)
+        server.end(SIGTERM)
+        peer.end(SIGTERM)
+    }
+
     @Test("What one turn writes may be more than the window holds: the log's reader is fetched", arguments: [1, 2])
     func turnLargerThanWindow(threads: Int) throws {
         let directory = try TemporaryDirectory()

@@ -1,5 +1,5 @@
 // A disk that stands still, put under a process by LD_PRELOAD: while the file named by STILL_DISK_WHILE is there, nothing
-// is written to the node's identity.
+// is written to the node's identity; while the one named by STILL_SYNC_WHILE is there, no sync of data returns.
 #define _GNU_SOURCE 1
 #include <dlfcn.h>
 #include <stdio.h>
@@ -16,6 +16,14 @@ static int is_identity(int descriptor) {
     path[length] = 0;
     const char *name = strrchr(path, '/');
     return name && strcmp(name, "/identity") == 0;
+}
+
+int fdatasync(int descriptor) {
+    static int (*real)(int);
+    if (!real) real = dlsym(RTLD_NEXT, "fdatasync");
+    const char *still = getenv("STILL_SYNC_WHILE");
+    while (still && access(still, F_OK) == 0) usleep(2000);
+    return real(descriptor);
 }
 
 ssize_t pwrite(int descriptor, const void *bytes, size_t length, off_t offset) {

@@ -5,7 +5,6 @@ import Foundation
 import OS
 import Options
 import Replication
-import Storage
 import Synchronization
 import TestSupport
 import Testing
@@ -81,7 +80,7 @@ private final class PumpNode: Sendable {
     func finished() throws {
         let node = try PumpNode(loops: 1)
         node.append("before")
-        let end = try node.pump.finish()
+        let end = node.pump.finish()
         let durable = node.durablePosition
         node.append("after")
         node.pump.commit(for: 0)

@@ -223,7 +223,7 @@ public final class SimNode {
         }
     }
 
-    /// As the log thread does: takes all that has been entered, and makes room.
+    /// As the log's pump does: takes all that has been entered, and makes room.
     private func drainLog() {
         guard let log = node.window.log else { return }
         while let entry = node.window.entryForLog(at: readPosition) {

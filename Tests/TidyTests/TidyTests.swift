@@ -60,6 +60,7 @@ import Testing
             "Sources/Replication/LogBuffer.swift": "bytes that nobody changes any more",
             "Sources/Replication/Window.swift": "positions are atomic, bytes belong to who reserved them",
             "Sources/Server/IdentityKeeper.swift": "guarded by its lock",
+            "Sources/Server/LogPump.swift": "guarded by its lock",
             "Sources/Server/PartitionLocks.swift": "the locks themselves",
             "Sources/Server/Store.swift": "of a directory's own nothing ever changes",
             "Sources/Storage/Disk.swift": "bytes of a file, which nobody changes",
