@@ -41,10 +41,10 @@ extension WriteGate {
 }
 
 extension Replicator {
-    /// Whether all that was ever written under this name is here. The disk of a node that stops before that must not
-    /// say that it has everything, however orderly the stop.
     public var logEntriesWritten: UInt64 { executor.context.pointee.logEntriesWritten }
 
+    /// Whether all that was ever written under this name is here. The disk of a node that stops before that must not
+    /// say that it has everything, however orderly the stop.
     public var knowsOwnPast: Bool { !past.isAsking || past.isWhole }
 
     func startAskingForPast(_ now: Moment) {

@@ -51,9 +51,6 @@ extension EventLoop {
         if let pump, pump.isDiskQuick.load(ordering: .relaxed), node.diskGate == nil {
             counters.isAtDisk.store(true, ordering: .relaxed)
             pump.commit(for: index)
-            // Seen by the watchdog in the other order.
-            LoopCounters.bump(counters.turns, 1)
-            counters.isAtDisk.store(false, ordering: .releasing)
         } else {
             shared.log?.ringIfAsleep(node.window)
         }
@@ -75,7 +72,9 @@ extension EventLoop {
             }
             connection.pointee.isWithheld = false
             connection.pointee.isScheduled = false
+            let doomedBefore = doomed.count
             flush(slot, connection)
+            if doomed.count > doomedBefore { continue }
             if connection.pointee.mayHaveInput { unread.append(slot) }
             if connection.pointee.runsOnceSent {
                 connection.pointee.runsOnceSent = false

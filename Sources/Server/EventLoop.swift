@@ -94,6 +94,8 @@ final class EventLoop {
             // What another has brought to the disk does not wait for what this turn will write.
             if !withheld.isEmpty { sendWithheld() }
             LoopCounters.bump(counters.turns, 1)
+            // Behind the count, which the watchdog reads after it.
+            if counters.isAtDisk.load(ordering: .relaxed) { counters.isAtDisk.store(false, ordering: .releasing) }
             for position in 0..<count { take(poller[position]) }
             if !unread.isEmpty { receiveRest() }
             if !unsent.isEmpty { scheduleUnsent() }

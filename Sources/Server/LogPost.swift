@@ -137,13 +137,21 @@ final class LogPost: Sendable {
             holdForLease()
             return true
         }
-        if isBehind(window) { holdsWrites.store(true, ordering: .relaxed) }
+        if isBehind(window) { hold() }
         return holdsWrites.load(ordering: .relaxed)
     }
 
-    /// The log thread renews it; it may be asleep, with a clock that has been set forward since.
+    /// The log thread renews it; it may be asleep, with a clock that has been set forward since, or have renewed it for
+    /// the last time before it waited for the disk.
     @inline(never)
     private func holdForLease() {
+        holdsWrites.store(true, ordering: .sequentiallyConsistent)
+        bell.wakeUp.signal()
+    }
+
+    /// Somebody may have seen to what is held for just now, and nobody else would let go.
+    @inline(never)
+    private func hold() {
         if !holdsWrites.exchange(true, ordering: .sequentiallyConsistent) { bell.wakeUp.signal() }
     }
 
@@ -151,7 +159,7 @@ final class LogPost: Sendable {
 
     /// By every loop, because whoever is at the disk may stand still there.
     func lookAtAge(_ steadyMilliseconds: Int64) {
-        if isTooOld(steadyMilliseconds) { holdsWrites.store(true, ordering: .relaxed) }
+        if isTooOld(steadyMilliseconds) { hold() }
     }
 
     /// Whether more would be lost now than the policy says.

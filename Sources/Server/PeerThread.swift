@@ -46,8 +46,9 @@ final class PeerThread<Machine: PeerMachine & ~Copyable> {
     var nextLink = 1
     var now: Moment
     /// Something has happened since the machine's last turn.
-    private var logEntriesSeen: UInt64 = 0
     var needsTurn = true
+    /// Of the machine's: the log thread has been rung for these.
+    private var logEntriesSeen: UInt64 = 0
     /// Accepting has failed for want of descriptors: until then nobody is listened to.
     var deafUntilMilliseconds: Int64?
     var refusals = LogLimiter(intervalMilliseconds: 10_000)

@@ -110,7 +110,7 @@ final class LoopCounters: Sendable {
     let clientsWaiting = Atomic<Int>(0)
     /// Clients whose replies wait for the disk: they are told when there is more on it.
     let repliesWithheld = Atomic<Int>(0)
-    /// It turns again when the disk has answered, which is nothing to restart the process for.
+    /// Until it turns again, which it does when the disk has answered: nothing to restart the process for.
     let isAtDisk = Atomic<Bool>(false)
     let connectionsReceived = Atomic<UInt64>(0)
     let connectionsRejected = Atomic<UInt64>(0)
